@@ -1,0 +1,28 @@
+"""Transfer learning for pictures: a folder of labelled pictures in, a proven model out."""
+
+__version__ = "0.1.0"
+
+_PUBLIC = {  # name: the module that has it; imported on first use, since Keras takes seconds
+    "transfer": "keras_transfer.train",
+    "Run": "keras_transfer.run",
+    "Predictor": "keras_transfer.predictor",
+    "TrainConfig": "keras_transfer.config",
+    "UserError": "keras_transfer.errors",
+    "build_model": "keras_transfer.model.factory",
+    "set_trainable": "keras_transfer.model.trainable",
+    "cut": "keras_transfer.model.cut",
+    "BASES": "keras_transfer.bases.table",
+}
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'keras_transfer' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__():
+    return [*globals(), *__all__]

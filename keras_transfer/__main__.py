@@ -1,0 +1,41 @@
+"""`keras-transfer VERB`, also as `python -m keras_transfer VERB`."""
+
+import sys
+from importlib import import_module
+
+from keras_transfer import __version__
+from keras_transfer.command import MISTAKE
+from keras_transfer.errors import unknown_name
+
+VERBS = {  # verb: module, what it does
+    "train": ("keras_transfer.train", "adapt a base to your pictures; score, save and export it"),
+    "evaluate": ("keras_transfer.cli.evaluate", "score a model on labelled pictures"),
+    "predict": ("keras_transfer.cli.predict", "answer for files, folders or patterns"),
+    "export": ("keras_transfer.cli.export", "write a run as SavedModel or TFLite, checked"),
+    "doctor": ("keras_transfer.cli.doctor", "versions, devices, weights at hand, what is missing"),
+}
+
+
+def main():
+    """Run one verb; returns the exit code."""
+    verb = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if verb in ("-h", "--help"):
+        print(_help())
+        return 0
+    if verb == "--version":
+        print(__version__)
+        return 0
+    if verb not in VERBS:
+        print(f"keras-transfer: {unknown_name('verb', verb, VERBS)}", file=sys.stderr)
+        return MISTAKE
+    return import_module(VERBS[verb][0]).main(sys.argv[2:])
+
+
+def _help():
+    lines = ["usage: keras-transfer VERB [OPTIONS]", ""]
+    lines += [f"  {verb:<10}{what}" for verb, (_, what) in VERBS.items()]
+    return "\n".join([*lines, "", "keras-transfer VERB --help lists the options of a verb."])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

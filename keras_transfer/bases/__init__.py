@@ -1,0 +1,1 @@
+"""Pretrained networks: what is known of each, their weights, and building them."""

@@ -1,0 +1,119 @@
+"""Build a base: raw pixels in, last feature map out, one flat functional model."""
+
+import functools
+import warnings
+
+from keras_transfer.bases.efficientnet_lite import SCALES, build_efficientnet_lite
+from keras_transfer.bases.names import class_names, flat_operations, fresh_names
+from keras_transfer.bases.scaling import scale_pixels
+from keras_transfer.bases.table import find_base
+from keras_transfer.bases.weights import download_imagenet, load_bundled, load_path
+from keras_transfer.errors import UserError
+from keras_transfer.runtime import load_keras
+
+
+def build_base(name, image_size=None, weights="auto"):
+    """The base `name` as a flat `keras.Model` from raw RGB pixels to its last feature map.
+
+    Args:
+        name: a key of BASES.
+        image_size: pixels a side; by default what the weights were trained at.
+        weights: auto (bundled where the base has bundled weights, else imagenet), imagenet,
+            none (random), or a path: .weights.h5, .h5, .keras, or a run folder.
+
+    Returns:
+        pixels (batch, size, size, 3) float32 in 0..255 -> (batch, rows, columns,
+        feature_size). Layers: "pixels", then those named "scale...", then the base's own
+        under the names of a fresh Keras session, in every build alike.
+
+    Raises:
+        UserError: an unknown name, a size under the base's minimum, weights that cannot be
+            had, read, or that do not fit.
+    """
+    base = find_base(name)
+    size = base.image_size if image_size is None else image_size
+    if size < base.minimum_size:
+        advice = f"The smallest is {base.minimum_size}; its own is {base.image_size}"
+        raise UserError(f"--image-size is too small for {name}", size, advice)
+    if weights == "auto":
+        weights = base.weights
+    build = functools.partial(build_bare, base, size)
+    scaling = base.scaling
+    if weights == "imagenet" and base.weights == "imagenet":
+        bare = download_imagenet(name, build)
+    else:
+        bare = build()
+        if weights in {"bundled", "imagenet"}:
+            load_bundled(bare, base, weights)
+        elif weights != "none":
+            scaling = load_path(bare, name, weights) or scaling
+    return flatten(bare, name, size, scaling)
+
+
+def build_bare(base, image_size, weights=None):
+    """The network of the row `base` as its makers build it: scaled pixels in, no top."""
+    shape = (image_size, image_size, 3)
+    if base.application in SCALES:
+        return build_efficientnet_lite(base.application, shape)
+    application = getattr(load_keras().applications, base.application)
+    with warnings.catch_warnings():
+        # MobileNet remarks that it takes the weights of 224 pixels for other sizes: as wanted.
+        warnings.filterwarnings("ignore", message="`input_shape` is undefined or non-square")
+        return application(
+            weights=weights, include_top=False, input_shape=shape, **dict(base.arguments)
+        )
+
+
+def flatten(bare, name, image_size, scaling):
+    """A copy of `bare` with its weights: raw pixels in, scaled outside, nested models dissolved.
+
+    What `bare` itself does to pixels (Rescaling, Normalization) is left out. Layers are copied,
+    not shared: a layer that is called twice has two outputs, and `layer.output` the wrong one.
+    """
+    keras = load_keras()
+    own_scaling = (keras.layers.Rescaling, keras.layers.Normalization)
+    operations = flat_operations(bare)
+    names = fresh_names([op.name for op in operations], class_names(operations))
+    pixels = keras.Input((image_size, image_size, 3), name="pixels")
+    scaled = scale_pixels(pixels, scaling)
+    copies = []
+
+    def copy(operation):
+        if isinstance(operation, own_scaling):
+            return []
+        if isinstance(operation, keras.Sequential):
+            return [one for layer in operation.layers for one in copy(layer)]
+        made = _copy_operation(operation, names[operation.name])
+        copies.append((operation, made))
+        return [made]
+
+    def call(steps, first, *others, **keywords):
+        first = scaled if first is pixels else first
+        if len(steps) != 1:  # left out, or a Sequential: its mask is not its layers' argument
+            keywords = {}
+        for step in steps:
+            if others and isinstance(step, keras.layers.Add):
+                first, others = [first, *others], ()
+            first = step(first, *others, **keywords)
+        return first
+
+    clone = keras.models.clone_model(
+        bare, input_tensors=pixels, clone_function=copy, call_function=call
+    )
+    for original, made in copies:
+        if isinstance(original, keras.layers.Layer):
+            made.set_weights(original.get_weights())
+    return keras.Model(pixels, clone.output, name=name)
+
+
+def _copy_operation(operation, name):
+    """A new layer of the same settings; the sum of two tensors becomes a layer with a name.
+
+    ConvNeXt adds with `+`, which makes no layer; its stages end there, so they need one.
+    """
+    keras = load_keras()
+    layer = isinstance(operation, keras.layers.Layer)
+    summands = operation._inbound_nodes[0].parent_nodes
+    if not layer and type(operation).__name__ == "Add" and len(summands) == 2:
+        return keras.layers.Add(name=name)
+    return type(operation).from_config({**operation.get_config(), "name": name})

@@ -1,0 +1,38 @@
+"""`keras-transfer export`: a run as files for servers and phones."""
+
+import json
+from dataclasses import dataclass
+
+from keras_transfer import progress
+from keras_transfer.command import run_guarded
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportArguments:
+    """Write a run in other formats into RUN/exports; each file is checked against the model."""
+
+    model: str
+    """A run folder."""
+    format: tuple[str, ...] = ("saved_model", "tflite")
+    """saved_model (a server: JPEG or PNG bytes, or pixels), tflite (a phone)."""
+    quiet: bool = False
+    """No progress."""
+    json: bool = False
+    """Print JSON instead of a table."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+def main(arguments=None):
+    """Parse, export, print; returns the exit code."""
+
+    def work(asked):
+        from keras_transfer.run import Run
+        from keras_transfer.summary import export_lines
+
+        progress.set_quiet(asked.quiet)
+        run = Run.open(asked.model)
+        found = run.export(*asked.format)
+        print(json.dumps(found, indent=2) if asked.json else "\n".join(export_lines(found)))
+
+    return run_guarded(work, ExportArguments, "keras-transfer export", arguments)

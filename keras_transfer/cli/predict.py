@@ -1,0 +1,93 @@
+"""`keras-transfer predict`: answers for pictures."""
+
+import csv
+import json
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+import tyro
+
+from keras_transfer import progress
+from keras_transfer.command import run_guarded
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictArguments:
+    """Answer for pictures. What cannot be read is listed beside the answers."""
+
+    paths: tyro.conf.Positional[tuple[str, ...]]
+    """Files, folders (searched through), or patterns like 'photos/*.jpg'."""
+    model: str
+    """A run folder or a .keras file."""
+    top: int = 3
+    """How many of the likeliest names to give."""
+    format: Literal["table", "csv", "json"] = "table"
+    """How to print the answers."""
+    max_pixels: int = 200_000_000
+    """A picture with more pixels than this is left out."""
+    json: bool = False
+    """The same as --format json."""
+    quiet: bool = False
+    """No progress."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+def main(arguments=None):
+    """Parse, predict, print; returns the exit code."""
+
+    def work(asked):
+        from keras_transfer.errors import UserError
+        from keras_transfer.predictor import Predictor
+
+        progress.set_quiet(asked.quiet)
+        if not asked.paths:
+            raise UserError("no pictures named", "", "Name files, folders or patterns")
+        if asked.top < 1:
+            raise UserError("--top must be at least 1", asked.top)
+        predictor = Predictor.load(asked.model)
+        results = predictor.predict(asked.paths, asked.top, asked.max_pixels)
+        PRINTERS["json" if asked.json else asked.format](results)
+
+    return run_guarded(work, PredictArguments, "keras-transfer predict", arguments)
+
+
+def _print_json(results):
+    print(json.dumps(results, indent=2, ensure_ascii=False))
+
+
+def _print_csv(results):
+    """One row a picture; a top of three makes the columns name_1, p_1, name_2, ..."""
+    writer = csv.writer(sys.stdout)
+    most = max(len(_pairs(result)) for result in results)
+    columns = [f"{column}_{place}" for place in range(1, most + 1) for column in ("name", "p")]
+    writer.writerow(["path", "predicted", *columns, "error"])
+    for result in results:
+        flat = [value for pair in _pairs(result) for value in pair]
+        flat += [""] * (2 * most - len(flat))
+        writer.writerow([result["path"], result.get("predicted", ""), *flat, result.get("error")])
+
+
+def _print_table(results):
+    from rich.table import Table
+
+    from keras_transfer.summary import render
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("picture", "answer", "how sure"):
+        table.add_column(column, overflow="fold")
+    for result in results:
+        if "error" in result:
+            table.add_row(result["path"], "-", f"cannot be read: {result['error']}")
+            continue
+        sure = "  ".join(f"{name} {value:.3f}" for name, value in _pairs(result))
+        table.add_row(result["path"], result["predicted"], sure)
+    print(render(table))
+
+
+def _pairs(result):
+    return list((result.get("probabilities") or result.get("values") or {}).items())
+
+
+PRINTERS = {"table": _print_table, "csv": _print_csv, "json": _print_json}

@@ -1,0 +1,153 @@
+"""A SavedModel that takes encoded pictures or pixels, for servers; it needs TensorFlow alone."""
+
+from pathlib import Path
+
+from keras_transfer.errors import UserError
+from keras_transfer.export.aside import cannot_write, write_text, written_aside
+from keras_transfer.export.names import ANSWERS, BESIDE, name_lines
+from keras_transfer.export.twin import float32_twin
+from keras_transfer.runtime import load_keras, load_tensorflow, quiet_stderr
+
+
+def export_saved_model(model, folder, outputs, task="classification", resize="squeeze"):
+    """Write `model` as a SavedModel with three signatures, and `classes.txt` beside it.
+
+    - `serving_default`: `picture_bytes`, string (n,), each a whole JPEG, PNG, WebP or GIF file
+      (its first frame) -> `probabilities` float32 (n, k) (`values` for a regression) and, for a
+      classification, `label` string (n,), the name of the likeliest class.
+    - `serve_arrays`: `pixels`, uint8 (n, s, s, 3), RGB, already resized -> the same.
+    - `classes`: nothing -> `classes`, string (k,), the names in the order of the answers.
+
+    Pictures are decoded as in training: exact inverse DCT, grey, palette and CMYK as RGB, alpha
+    on white, the same antialiased resizing. What TensorFlow's decoders cannot do: EXIF rotation
+    is ignored (turn the picture before sending it); BMP and TIFF are refused; the one transparent
+    colour of an RGB or grey PNG without alpha channel stays opaque; 16-bit PNG is cut to 8 bits
+    where training rounds, one level at most.
+
+    Augmentation cannot get in: the model is called with `training=False`, and in float32
+    (`float32_twin`).
+
+    Args:
+        model: one flat `keras.Model`, pixels 0..255 float32 (n, s, s, 3) to answers (n, k).
+        folder: what becomes the SavedModel; one that is there is replaced once all is written.
+        outputs: names of the k answers.
+        resize: squeeze, crop or pad, as the model was trained.
+
+    Raises:
+        UserError: another backend than TensorFlow, or a folder that cannot be written.
+    """
+    keras = require_tensorflow()
+    tf = load_tensorflow()
+    endpoints = _Endpoints(tf, float32_twin(model), outputs, task, resize)
+    # Not tracked: the archive finds the variables that endpoints use by itself, and a tracked
+    # model is stored twice (keras 3.15.1: 19 MB in place of 10 for MobileNetV2).
+    archive = keras.export.ExportArchive()
+    for name, function, signature in endpoints.all():
+        archive.add_endpoint(name, function, input_signature=signature)
+    with written_aside(folder) as fresh:
+        error = _write_quietly(tf, archive, fresh)
+        if error is not None:
+            raise cannot_write(folder, error.message.splitlines()[0])
+    write_text(Path(folder).parent / BESIDE, name_lines(outputs))
+
+
+def _write_quietly(tf, archive, folder):
+    """Write the archive; TensorFlow's error of writing, which is no OSError, or None.
+
+    It is given back, not raised: `quiet_stderr` would show its noise too.
+    """
+    with quiet_stderr():
+        try:
+            archive.write_out(str(folder), verbose=False)
+        except tf.errors.OpError as error:
+            return error
+
+
+def require_tensorflow():
+    """The `keras` module; a UserError where it runs on another backend."""
+    keras = load_keras()
+    if keras.backend.backend() != "tensorflow":
+        found = f"KERAS_BACKEND={keras.backend.backend()}"
+        advice = "Save the run, then: KERAS_BACKEND=tensorflow keras-transfer export --model RUN"
+        raise UserError("exports are written by the TensorFlow backend", found, advice)
+    return keras
+
+
+class _Endpoints:
+    """The functions of one SavedModel."""
+
+    def __init__(self, tf, model, outputs, task, resize):
+        self.tf, self.model, self.task, self.resize = tf, model, task, resize
+        self.size = model.input_shape[1]
+        self.names = [str(name) for name in outputs]
+
+    def all(self):
+        """(name, function, signature) of each."""
+        tf = self.tf
+        arrays = tf.TensorSpec((None, self.size, self.size, 3), tf.uint8, name="pixels")
+        encoded = tf.TensorSpec((None,), tf.string, name="picture_bytes")
+        return (
+            ("serving_default", self.answer_pictures, [encoded]),
+            ("serve_arrays", self.answer_arrays, [arrays]),
+            ("classes", lambda: {"classes": tf.constant(self.names)}, []),
+        )
+
+    def answer_arrays(self, pixels):
+        tf = self.tf
+        answers = self.model(tf.cast(pixels, tf.float32), training=False)
+        named = {ANSWERS[self.task]: answers}
+        if self.task == "classification":
+            named["label"] = tf.gather(tf.constant(self.names), tf.argmax(answers, axis=-1))
+        return named
+
+    def answer_pictures(self, picture_bytes):
+        tf = self.tf
+        square = tf.TensorSpec((self.size, self.size, 3), tf.float32)
+        return self.answer_arrays(
+            tf.map_fn(self.load_picture, picture_bytes, fn_output_signature=square)
+        )
+
+    def load_picture(self, data):
+        """One encoded picture -> float32 (s, s, 3), as `data.images.load_picture` reads it."""
+        from keras_transfer.data.images import resize_pixels
+
+        pixels = resize_pixels(_decode(self.tf, data), self.size, self.resize)
+        return self.tf.cast(pixels, self.tf.float32)
+
+
+def _decode(tf, data):
+    """Encoded bytes -> uint8 (height, width, 3)."""
+
+    def on_white():
+        pixels = tf.cast(tf.io.decode_png(data, channels=4), tf.float32)
+        alpha = pixels[..., 3:] / 255.0
+        return tf.cast(tf.round(pixels[..., :3] * alpha + 255.0 * (1.0 - alpha)), tf.uint8)
+
+    def opaque():
+        pixels = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
+        # the operation also reads PNG, GIF and WebP; the last comes as a row of frames
+        frames = tf.reshape(pixels, tf.concat([[-1], tf.shape(pixels)[-3:]], axis=0))
+        return frames[0]
+
+    pixels = tf.cond(_is_clear_png(tf, data), on_white, opaque)
+    return tf.ensure_shape(pixels, (None, None, 3))
+
+
+def _is_clear_png(tf, data):
+    """Whether the bytes are a PNG with an alpha channel, or with clear colours in its palette.
+
+    Only these are asked for four channels: from grey or palette of under 8 bits TensorFlow 2.21
+    then makes an alpha of 1, 3 or 15 in place of 255.
+    """
+    padded = tf.strings.join([data, b"\0" * 26])  # substr fails beyond the end
+    is_png = tf.equal(tf.strings.substr(padded, 0, 4), b"\x89PNG")
+    colour_type = tf.strings.substr(padded, 25, 1)
+    # the chunk tRNS stands before the pixels, so its name is looked for near the front
+    front = tf.strings.substr(padded, 0, 65536)
+    without = tf.strings.regex_replace(front, "tRNS", "")
+    clear_palette = tf.logical_and(
+        tf.equal(colour_type, b"\x03"),
+        tf.less(tf.strings.length(without), tf.strings.length(front)),
+    )
+    has_alpha = tf.reduce_any(tf.equal(colour_type, [b"\x04", b"\x06"]))
+    return tf.logical_and(is_png, tf.logical_or(has_alpha, clear_palette))

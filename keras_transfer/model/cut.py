@@ -1,0 +1,64 @@
+"""Split a flat model below its trainable part, into what runs once and what trains."""
+
+from keras_transfer.runtime import load_keras
+
+
+def cut(model):
+    """Prefix and suffix that share the model's weights; suffix(prefix(x)) is model(x).
+
+    The cut is the last single tensor below everything that trains or draws (dropout). A model
+    that trains from its first layer is cut at its input: the prefix then changes nothing.
+
+    Returns:
+        (prefix, suffix), both `keras.Model`; prefix(pixels) is what can be stored.
+    """
+    keras = load_keras()
+    tensor = cut_tensor(model)
+    prefix = keras.Model(model.input, tensor, name=f"{model.name}_prefix")
+    suffix = keras.Model(tensor, model.output, name=f"{model.name}_suffix")
+    return prefix, suffix
+
+
+def cut_tensor(model):
+    """The KerasTensor at which `cut` splits."""
+    operations = model.operations
+    moving = next(
+        (position for position, op in enumerate(operations) if _moves(op)), len(operations) - 1
+    )
+    clean = [position for position in clean_cuts(model) if position < moving]
+    return operations[clean[-1]].output
+
+
+def clean_cuts(model):
+    """Positions in `model.operations` after which one single tensor carries everything on.
+
+    A cut is clean when no operation at or before it feeds one after it except through its own
+    output. Residual and dense networks have such places between their blocks only.
+    """
+    operations = model.operations
+    position_of = {id(op): position for position, op in enumerate(operations)}
+    last_use = _last_uses(model, position_of)
+    cuts, reach = [], -1
+    for position in range(len(operations)):
+        if reach <= position:  # nothing earlier is used beyond this operation
+            cuts.append(position)
+        reach = max(reach, last_use[position])
+    return cuts
+
+
+def _last_uses(model, position_of):
+    last_use = list(range(len(position_of)))
+    for nodes in model._nodes_by_depth.values():
+        for node in nodes:
+            user = position_of[id(node.operation)]
+            for parent in node.parent_nodes:
+                source = position_of[id(parent.operation)]
+                last_use[source] = max(last_use[source], user)
+    return last_use
+
+
+def _moves(operation):
+    """Whether an operation trains, or answers differently from call to call while training."""
+    if getattr(operation, "trainable_weights", ()):
+        return True
+    return "seed_generator" in vars(operation) or getattr(operation, "rate", 0) > 0

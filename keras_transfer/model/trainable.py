@@ -1,0 +1,52 @@
+"""Which part of the base trains."""
+
+from keras_transfer.bases.table import find_base
+from keras_transfer.errors import UserError, unknown_name
+from keras_transfer.model.factory import base_layers
+from keras_transfer.runtime import load_keras
+
+
+def set_trainable(model, part, batch_norm=False):
+    """Make `part` of the base trainable and the rest of it not; the head always trains.
+
+    Args:
+        model: from `build_model`.
+        part: "none", "all", the name of a stage (it and all after it), or "last:N" layers.
+        batch_norm: whether the batch norms of that part train too.
+
+    Raises:
+        UserError: no such stage; the stages of this base are named.
+    """
+    layers = base_layers(model)
+    first = first_trainable(model.name, [layer.name for layer in layers], part)
+    norms = load_keras().layers.BatchNormalization
+    for position, layer in enumerate(layers):
+        # base(x, training=False) would not hold batch norms still: fit() overrides it
+        # (keras issue 20285). Their own flag does.
+        held = isinstance(layer, norms) and not batch_norm
+        layer.trainable = position >= first and not held
+
+
+def first_trainable(base, layer_names, part):
+    """Position of the first trainable layer among a base's `layer_names`, for `part`."""
+    if part == "all":
+        return 0
+    if part == "none":
+        return len(layer_names)
+    if part.startswith("last:"):
+        return max(0, len(layer_names) - _layer_count(part))
+    stages = [name for name, _ in find_base(base).stages]
+    if part not in stages:
+        raise unknown_name("part to train", part, ["none", "all", "last:N", *stages])
+    stage = stages.index(part)
+    if stage == 0:
+        return 0
+    last_below = find_base(base).stages[stage - 1][1]
+    return layer_names.index(last_below) + 1
+
+
+def _layer_count(part):
+    count = part.removeprefix("last:")
+    if not count.isdigit():
+        raise UserError("last:N needs a whole number", part, "For example last:20")
+    return int(count)

@@ -1,0 +1,213 @@
+"""Run: the folder that a training leaves, written aside and renamed when whole."""
+
+import json
+import os
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from keras_transfer import __version__
+from keras_transfer.errors import UserError
+
+PARTIAL = ".partial"
+CHECK = "check.npz"  # pictures on which an export must answer as the model does
+PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas", "pillow", "ai-edge-litert")
+
+
+class Run:
+    """One training's folder, and what is in it.
+
+    Attributes:
+        folder: where it is.
+        info: what `run.json` says: state, versions, task, outputs, data, seconds.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.info = {}
+
+    @classmethod
+    def open(cls, folder):
+        """A finished run; anything else is a UserError."""
+        run = cls(folder)
+        file = run.folder / "run.json"
+        if not file.is_file():
+            raise UserError("no run here", folder, "A run folder has a run.json in it")
+        run.info = json.loads(file.read_text())
+        return run
+
+    @classmethod
+    def create(cls, folder, overwrite=False):
+        """Begin a run that will be `folder`; until `finish` it is `folder`.partial."""
+        target = Path(folder)
+        partial = target.with_name(target.name + PARTIAL)
+        check_free(target, overwrite)
+        if partial.exists():
+            shutil.rmtree(partial)
+        run = cls(partial)
+        try:
+            partial.mkdir(parents=True)
+            run.write_info(state="running", pid=os.getpid(), versions=versions())
+        except OSError as error:
+            raise UserError(
+                "the run's folder cannot be written", f"{partial}: {error.strerror}", "Name another"
+            ) from None
+        return run
+
+    def write_info(self, **facts):
+        """Add facts to `run.json`."""
+        self.info |= facts
+        self.write_text("run.json", json.dumps(self.info, indent=2) + "\n")
+
+    def write_text(self, name, text):
+        """Write one small file whole."""
+        aside = self.folder / f".{name}"
+        aside.write_text(text, encoding="utf-8")
+        os.replace(aside, self.folder / name)
+
+    def finish(self):
+        """Mark the run as finished and give the folder its name."""
+        self.info.pop("pid", None)
+        self.write_info(state="finished")
+        target = self.folder.with_name(self.folder.name.removesuffix(PARTIAL))
+        old = target.with_name(f".{target.name}.old")
+        if target.exists():  # checked before: it is a run, or empty, and may go
+            os.replace(target, old)
+        os.replace(self.folder, target)
+        shutil.rmtree(old, ignore_errors=True)
+        self.folder = target
+
+    def fail(self, reason):
+        """Keep what there is under its partial name, and say why it stopped."""
+        if self.folder.is_dir():
+            self.write_info(state="failed", reason=reason)
+
+    def discard(self):
+        """Remove a run that has nothing worth keeping."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def metrics(self):
+        """`metrics.json` as a dict."""
+        return json.loads((self.folder / "metrics.json").read_text())
+
+    @property
+    def config(self):
+        """The `TrainConfig` that the run was made with."""
+        from keras_transfer.config import read_config
+
+        return read_config(self.folder / "config.json")
+
+    @property
+    def classes(self):
+        """Names of the outputs, in the order of the model's answers."""
+        return tuple((self.folder / "classes.txt").read_text(encoding="utf-8").splitlines())
+
+    @property
+    def history(self):
+        """`history.csv` as a DataFrame: one row an epoch, or a strength that was tried."""
+        import pandas as pd
+
+        return pd.read_csv(self.folder / "history.csv")
+
+    @property
+    def predictions(self):
+        """`predictions.csv` as a DataFrame: one row a picture that was scored."""
+        import pandas as pd
+
+        return pd.read_csv(self.folder / "predictions.csv", dtype={"label": str, "predicted": str})
+
+    @property
+    def predictor(self):
+        """The model with the names of its answers."""
+        from keras_transfer.predictor import Predictor
+
+        return Predictor.load(self.folder)
+
+    @property
+    def model(self):
+        """The trained `keras.Model`: raw RGB pixels 0..255 in, answers out."""
+        return self.predictor.model
+
+    def predict(self, *paths, top=5):
+        """Answers to picture files, folders or patterns: a list of dicts, one a picture."""
+        return self.predictor.predict(paths, top)
+
+    def export(self, *formats):
+        """Write exports into `RUN/exports` and check each; {format: what the check found}."""
+        predictor = self.predictor
+        return self.export_model(predictor.model, predictor.about, formats)
+
+    def export_model(self, model, about, formats):
+        """`export` for a model that is at hand."""
+        import numpy as np
+
+        from keras_transfer.export.exports import write_exports
+
+        with np.load(self.folder / CHECK) as kept:
+            pixels = kept["pixels"]
+        return write_exports(model, about, self.folder / "exports", formats, pixels)
+
+    def keep_check_pictures(self, pixels):
+        """Keep a few pictures, uint8 (n, size, size, 3), on which exports are proven."""
+        import numpy as np
+
+        np.savez_compressed(self.folder / CHECK, pixels=pixels)
+
+    def __repr__(self):
+        from keras_transfer.summary import describe
+
+        return describe(self)
+
+    def _repr_html_(self):
+        from html import escape
+
+        return f"<pre>{escape(repr(self))}</pre>"
+
+
+def check_free(target, overwrite):
+    """Refuse a folder that is taken: by another run, something that is none, or one under way."""
+    partial = target.with_name(target.name + PARTIAL)
+    if _alive(partial):
+        raise UserError("a run is writing here right now", partial, "Wait for it, or use --out")
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    if not (target / "run.json").is_file():
+        raise UserError("--out is taken by something that is no run", target, "Name another")
+    if not overwrite:
+        raise UserError("this run exists", target, "Name another with --out, or add --overwrite")
+
+
+def _alive(partial):
+    """Whether the process that writes `partial` still runs."""
+    try:
+        pid = json.loads((partial / "run.json").read_text()).get("pid")
+        os.kill(pid, 0)
+    except (FileNotFoundError, NotADirectoryError, ProcessLookupError, TypeError, ValueError):
+        return False
+    except PermissionError:  # somebody else's process: it runs
+        return True
+    return pid != os.getpid()
+
+
+def next_folder(data, base, strategy, root="saved_models"):
+    """The first free `saved_models/DATA-BASE-STRATEGY-NNN`."""
+    stem = f"{data}-{base}-{strategy}"
+    for number in range(1, 1_000_000):
+        folder = Path(root) / f"{stem}-{number:03d}"
+        if not folder.exists() and not folder.with_name(folder.name + PARTIAL).exists():
+            return folder
+    raise UserError("a million runs of this name are here already", root, "Use --out")
+
+
+def versions():
+    """Versions of this package and of those that decide what a run gives."""
+    import platform
+
+    found = {"keras_transfer": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found

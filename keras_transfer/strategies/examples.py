@@ -1,0 +1,80 @@
+"""What a strategy learns from: pictures, their encoded labels, and who is in which split."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from keras_transfer.data.pictures import Pictures
+from keras_transfer.data.splits import draw_part
+from keras_transfer.features.engines import run_batches, run_over
+from keras_transfer.features.store import FeatureStore
+from keras_transfer.model.cut import cut
+
+CHOOSING_SHARE = 0.1  # of train, put aside to choose epochs and to judge
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Pictures with targets.
+
+    Attributes:
+        pictures: the readable ones; all row numbers refer to them.
+        task: one of `tasks`.
+        targets: what `task.encode` made of the labels, one row a picture.
+        store: where features come from.
+    """
+
+    pictures: Pictures
+    task: object
+    targets: np.ndarray
+    store: FeatureStore = field(default_factory=FeatureStore)
+
+    @property
+    def splits(self):
+        return self.pictures.table["split"].to_numpy()
+
+    def rows(self, split):
+        """Row numbers of the pictures of `split`."""
+        return np.flatnonzero(self.splits == split)
+
+    def groups(self, rows):
+        """Group of each picture; one of its own where it has none."""
+        groups = self.pictures.table["group"].to_numpy()[rows]
+        return np.array([group or f"row {row}" for group, row in zip(groups, rows, strict=True)])
+
+    def weights(self, rows, class_weight):
+        """Weight float32 (n,) of each picture in training."""
+        if class_weight == "balanced":
+            return self.task.example_weights(self.targets[rows])
+        return np.ones(len(rows), np.float32)
+
+    def choosing_rows(self, seed):
+        """(rows to fit, rows to choose by, whether the latter are the split val).
+
+        Only where the data brings train, val and test does val choose; else a seeded tenth of
+        train is put aside, so that no score is measured on what chose something.
+        """
+        train = self.rows("train")
+        if len(self.rows("val")) and len(self.rows("test")):
+            return train, self.rows("val"), True
+        table = self.pictures.table.iloc[train]
+        aside = draw_part(
+            table["label"].to_numpy(),
+            table["group"].to_numpy(),
+            CHOOSING_SHARE,
+            seed,
+            self.task.name,
+        )
+        return train[~aside], train[aside], False
+
+    def answers(self, model, rows):
+        """What `model` says to the pictures `rows`, float32 (len(rows), outputs).
+
+        A head on pooled features answers from the store; a tuned network runs over the pictures,
+        since what it was cut at is large and would not be asked for again.
+        """
+        prefix, suffix = cut(model)
+        if len(prefix.output.shape) > 2:
+            return run_over(model, self.pictures, rows, "Evaluating")
+        features = self.store.features(prefix, self.pictures, rows)
+        return run_batches(suffix, features)

@@ -1,0 +1,91 @@
+"""A head on the frozen base (Razavian et al. 2014, arXiv:1403.6382).
+
+The base runs once over each picture; a linear head is solved exactly, one with hidden layers is
+trained on the stored features.
+"""
+
+import numpy as np
+
+from keras_transfer.model.cut import cut
+from keras_transfer.model.trainable import set_trainable
+from keras_transfer.strategies import recipes
+from keras_transfer.strategies.exact_head import fit_head
+from keras_transfer.strategies.gradient import Inputs, make_plan, train_by_gradient
+
+
+def feature_extraction(model, examples, config):
+    """Train the head of `model` on the frozen base.
+
+    Args:
+        model: from `model.build_model`; its base stays as it is.
+        examples: `Examples`.
+        config: `TrainConfig`.
+
+    Returns:
+        (model, history): one dict a strength that was tried, or an epoch.
+    """
+    set_trainable(model, "none")
+    if config.hidden_units:
+        return model, train_hidden_head(model, examples, config)
+    return model, solve_head(model, examples, config, examples.rows("train"))
+
+
+def solve_head(model, examples, config, rows):
+    """Put the exact linear head for the pictures `rows` into `model`; its history."""
+    features, copies = _with_views(cut(model)[0], examples, config, rows)
+    seen = np.tile(rows, copies)
+    head = fit_head(
+        features,
+        examples.targets[seen],
+        examples.weights(seen, config.class_weight),
+        examples.pictures.table["label"].to_numpy()[seen],
+        examples.groups(seen),  # the versions of one picture stay on one side
+        examples.task,
+        config.seed,
+    )
+    model.get_layer("head").set_weights([head.kernel, head.bias])
+    return head.history
+
+
+def _with_views(prefix, examples, config, rows):
+    """Features of `rows`, then of each seeded version of them; and how often each row is there."""
+    views = [None]
+    if config.strategy == "feature_extraction" and config.augment in ("light", "standard"):
+        views += [(config.augment, config.seed, number) for number in range(1, config.views)]
+    store, pictures = examples.store, examples.pictures
+    return np.concatenate([store.features(prefix, pictures, rows, v) for v in views]), len(views)
+
+
+def train_hidden_head(model, examples, config):
+    """Train a head with hidden layers on stored features; its history.
+
+    How many epochs are enough is chosen on a tenth of train; then the head starts anew and trains
+    so long on all of train, which costs little from stored features.
+    """
+    rows, choosing, is_val = examples.choosing_rows(config.seed)
+    start = model.get_weights()
+    history, best = fit_hidden_head(model, examples, config, rows, choosing)
+    if not is_val:
+        model.set_weights(start)
+        rows, nobody = examples.rows("train"), np.array([], dtype=np.int64)
+        fit_hidden_head(model, examples, config, rows, nobody, best)
+    return history
+
+
+def fit_hidden_head(model, examples, config, rows, choosing, epochs=None):
+    """Train the head on `rows`; (history, best epoch). `epochs` fixes how long."""
+    prefix, suffix = cut(model)
+    inputs = stored_inputs(prefix, examples, np.union1d(rows, choosing))
+    plan = make_plan(config, recipes.hidden_head(len(rows), config.batch_size))
+    if epochs:
+        plan = plan._replace(epochs=epochs, patience=epochs + 1)
+    label = "Training the head"
+    return train_by_gradient(suffix, inputs, examples, rows, choosing, config, plan, label)
+
+
+def stored_inputs(prefix, examples, rows):
+    """Inputs that come from the store: what `prefix` makes of the pictures `rows`."""
+    features = examples.store.features(prefix, examples.pictures, rows)
+    place = np.full(len(examples.pictures), -1)
+    place[rows] = np.arange(len(rows))
+    return Inputs(lambda wanted: features[place[wanted]], features.shape[1:])

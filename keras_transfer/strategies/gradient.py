@@ -1,0 +1,155 @@
+"""Training by gradient: the one loop that every strategy uses, early stopping and budget in it."""
+
+import math
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_transfer import progress
+from keras_transfer.data.pipeline import training_batches
+from keras_transfer.errors import UserError
+from keras_transfer.features.engines import BATCH, keras_engine
+from keras_transfer.runtime import load_keras
+from keras_transfer.strategies.judging import judge
+
+WARM_UP = 0.1  # share of the steps over which the rate rises
+
+
+class Inputs(NamedTuple):
+    """Where a model's inputs come from: pixels or stored features.
+
+    `fetch` takes row numbers and gives arrays (n, *shape); `augmentation` is for pixels alone.
+    """
+
+    fetch: object
+    shape: tuple
+    augmentation: str = "none"
+
+
+class Plan(NamedTuple):
+    """How long and how fast to train."""
+
+    epochs: int
+    learning_rate: float
+    patience: int
+    deadline: float = math.inf  # of time.monotonic()
+
+
+def make_plan(config, recipe):
+    """What the user named, else what the strategy's recipe recommends; the clock starts here."""
+    budget = config.time_budget
+    return Plan(
+        epochs=config.epochs or recipe.epochs,
+        learning_rate=config.learning_rate or recipe.learning_rate,
+        patience=config.patience or recipe.patience,
+        deadline=math.inf if budget is None else time.monotonic() + 60 * budget,
+    )
+
+
+def train_by_gradient(model, inputs, examples, rows, choosing, config, plan, label):
+    """Train what is trainable in `model`; leave it with the weights of its best epoch.
+
+    Args:
+        model: a `keras.Model` from `inputs` to the task's outputs.
+        inputs: Inputs, asked for `rows` of the examples.
+        examples: `Examples`; rows, choosing: row numbers to fit and to choose the epoch by. With
+            no `choosing` rows every epoch is run and the last weights are kept.
+        config: gives batch_size, seed, class_weight.
+        plan: Plan; label: what the progress bar says.
+
+    Returns:
+        (history, best epoch): one dict an epoch; epochs count from 1.
+
+    Raises:
+        UserError: the loss is no number in the first epoch.
+    """
+    keras = load_keras()
+    weights = examples.weights(rows, config.class_weight)
+    dataset, steps = training_batches(
+        lambda places: inputs.fetch(rows[places]),
+        inputs.shape,
+        examples.targets[rows],
+        weights,
+        config,
+        plan.epochs,
+        inputs.augmentation,
+    )
+    # a new optimizer each time: one that was built for other variables refuses these
+    model.compile(
+        optimizer=keras.optimizers.Adam(_cosine(keras, plan.learning_rate, steps * plan.epochs)),
+        loss=examples.task.loss(keras),
+        weighted_metrics=examples.task.metrics(keras),
+        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
+    )
+    with progress.bar(label, plan.epochs) as advance:
+        judged = judge_inputs(model, inputs, examples)
+        keeper = _BestKeeper(model, plan, judged, choosing, advance)
+        callback = keras.callbacks.LambdaCallback(on_epoch_end=keeper.epoch_ended)
+        # shuffled already, in an order that is a function of the seed
+        settings = {
+            "epochs": plan.epochs,
+            "steps_per_epoch": steps,
+            "shuffle": False,
+            "verbose": 0,
+        }
+        model.fit(dataset, callbacks=[callback], **settings)
+    keeper.restore()
+    return keeper.history, keeper.best
+
+
+def _cosine(keras, rate, steps):
+    warm = max(1, round(WARM_UP * steps))
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warm), alpha=0.01, warmup_target=rate, warmup_steps=warm
+    )
+
+
+def judge_inputs(model, inputs, examples):
+    """A function of row numbers: the Judgement of `model` on these examples."""
+    run = keras_engine(model, BATCH)
+
+    def judged(rows):
+        parts = np.array_split(rows, range(BATCH, len(rows), BATCH))
+        answers = [run(np.asarray(inputs.fetch(part), np.float32)) for part in parts]
+        return judge(examples.task, examples.targets[rows], np.concatenate(answers))
+
+    return judged
+
+
+class _BestKeeper:
+    """Scores each epoch, keeps the weights of the best, and says when to stop."""
+
+    def __init__(self, model, plan, judged, choosing, advance):
+        self.model, self.plan, self.advance = model, plan, advance
+        self.judged, self.choosing = judged, choosing
+        self.history, self.best, self.best_loss, self.weights = [], 0, math.inf, None
+        self.begun = time.monotonic()
+
+    def epoch_ended(self, epoch, logs):
+        row = {"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()}}
+        row |= self._judgement() | {"seconds": round(time.monotonic() - self.begun, 3)}
+        self.history.append(row)
+        self.advance()
+        loss = row.get("choosing_loss", -row["epoch"])  # without judges the last epoch wins
+        if math.isfinite(row["loss"]) and loss < self.best_loss:
+            self.best, self.best_loss = row["epoch"], loss
+            self.weights = [variable.numpy() for variable in self.model.weights]
+        waited = row["epoch"] - self.best >= self.plan.patience
+        late = time.monotonic() > self.plan.deadline
+        self.model.stop_training = waited or late or not math.isfinite(row["loss"])
+
+    def _judgement(self):
+        if not len(self.choosing):
+            return {}
+        judgement = self.judged(self.choosing)
+        return {f"choosing_{name}": value for name, value in judgement._asdict().items()}
+
+    def restore(self):
+        if self.weights is None:
+            raise UserError(
+                "training went wrong in its first epoch: the loss is no number",
+                f"learning rate {self.plan.learning_rate:g}",
+                "Try a tenth of it with --learning-rate",
+            )
+        self.model.set_weights(self.weights)

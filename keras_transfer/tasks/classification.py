@@ -1,0 +1,55 @@
+"""One class a picture: softmax, cross-entropy."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Exactly one of `outputs` (class names, sorted) is right."""
+
+    outputs: tuple[str, ...]
+    name: ClassVar[str] = "classification"
+    activation: ClassVar[str] = "softmax"
+    scale: ClassVar[None] = None  # no rescaling of the output
+
+    @classmethod
+    def from_labels(cls, labels, train, targets=()):
+        return cls(tuple(sorted(set(map(str, labels)))))
+
+    @classmethod
+    def of_outputs(cls, outputs):
+        """The task of a trained model: only its names are needed to read answers."""
+        return cls(tuple(outputs))
+
+    def encode(self, labels):
+        """Class names (n,) -> class numbers int64 (n,)."""
+        number = {name: position for position, name in enumerate(self.outputs)}
+        return np.array([number[str(label)] for label in labels], dtype=np.int64)
+
+    def loss(self, keras):
+        return keras.losses.SparseCategoricalCrossentropy()
+
+    def metrics(self, keras):
+        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+
+    def example_weights(self, targets):
+        """Weights (n,) with which each class counts alike; their mean is 1."""
+        counts = np.bincount(targets, minlength=len(self.outputs))
+        present = (counts > 0).sum()
+        return (len(targets) / (present * np.maximum(counts, 1)))[targets].astype(np.float32)
+
+    def losses(self, targets, predictions):
+        """Cross-entropy of each picture (n,)."""
+        right = predictions[np.arange(len(targets)), targets]
+        return -np.log(np.clip(right, 1e-7, 1.0))
+
+    def quality(self, targets, predictions):
+        """Accuracy."""
+        return float((predictions.argmax(axis=1) == targets).mean())
+
+    def read(self, prediction):
+        """One prediction (k,) as the label that a person reads."""
+        return self.outputs[int(np.argmax(prediction))]

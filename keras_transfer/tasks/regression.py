@@ -1,0 +1,72 @@
+"""One number a picture, or several: linear output, squared error in units of their spread."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from keras_transfer.errors import UserError
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Numbers called `outputs`; `scale` and `offset` are their spread and mean in train.
+
+    The model's last layer multiplies by `scale` and adds `offset`, so that the head works on
+    numbers near 1 whatever the unit, and the model answers in the user's own unit.
+    """
+
+    outputs: tuple[str, ...]
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+    name: ClassVar[str] = "regression"
+    activation: ClassVar[str] = "linear"
+
+    @classmethod
+    def from_labels(cls, labels, train, targets=()):
+        numbers = _matrix(labels)[np.asarray(train)]
+        spread = numbers.std(axis=0)
+        if not (spread > 0).all():
+            raise UserError("a regression needs numbers that differ in train", numbers[0][0])
+        names = tuple(targets) or ("value",)
+        return cls(names, tuple(map(float, spread)), tuple(map(float, numbers.mean(axis=0))))
+
+    @classmethod
+    def of_outputs(cls, outputs):
+        """The task of a trained model, which scales its answers itself."""
+        return cls(tuple(outputs), (1.0,) * len(outputs), (0.0,) * len(outputs))
+
+    def encode(self, labels):
+        """Numbers (n,) or tuples of numbers -> float32 (n, t)."""
+        return _matrix(labels)
+
+    def loss(self, keras):
+        weights = np.array(self.scale, dtype=np.float32) ** -2
+
+        def scaled_squared_error(truth, prediction):
+            return keras.ops.mean(weights * keras.ops.square(truth - prediction), axis=-1)
+
+        return scaled_squared_error
+
+    def metrics(self, keras):
+        return [keras.metrics.MeanAbsoluteError(name="mae")]
+
+    def example_weights(self, targets):
+        raise UserError("--class-weight balanced needs classes", "a regression", "Leave it out")
+
+    def losses(self, targets, predictions):
+        """Squared error of each picture (n,) in units of the spread in train."""
+        return (((targets - predictions) / np.array(self.scale)) ** 2).mean(axis=1)
+
+    def quality(self, targets, predictions):
+        """1 - mean squared error in units of the spread in train."""
+        return float(1.0 - self.losses(targets, predictions).mean())
+
+    def read(self, prediction):
+        """One prediction (t,) as text."""
+        return "|".join(f"{number:.6g}" for number in prediction)
+
+
+def _matrix(labels):
+    rows = [label if isinstance(label, (tuple, list, np.ndarray)) else (label,) for label in labels]
+    return np.array(rows, dtype=np.float32)

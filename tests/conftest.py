@@ -1,0 +1,68 @@
+"""What the tests share: real pictures and weights where they are at hand, tiny drawn ones."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def real_data():
+    """Ask for a set of real pictures by name; the test is skipped where it is absent."""
+
+    def find(name):
+        folder = Path(os.environ.get("KERAS_TRANSFER_DATA", ROOT.parent / "shared" / "data")) / name
+        if not folder.exists():
+            pytest.skip(f"real pictures {name} are not here; set KERAS_TRANSFER_DATA")
+        return folder
+
+    return find
+
+
+@pytest.fixture
+def real_weights():
+    """Ask for a file of real ImageNet weights; the test is skipped where it is absent."""
+
+    def find(name):
+        file = ROOT.parent / "shared" / "weights" / name
+        if not file.exists():
+            pytest.skip(f"real weights {name} are not here")
+        return file
+
+    return find
+
+
+def draw(kind, seed, size=48):
+    """A tiny picture of one of three easy kinds: uint8 (size, size, 3)."""
+    generator = np.random.default_rng([seed, KINDS.index(kind)])
+    picture = generator.integers(60, 120, (size, size, 3)).astype(np.uint8)
+    if kind == "red":
+        picture[..., 0] += 110
+    elif kind == "stripes":
+        picture[:: generator.integers(4, 7)] = 240
+    return picture
+
+
+KINDS = ("grey", "red", "stripes")
+
+
+@pytest.fixture
+def class_folder(tmp_path):
+    """Make `tmp_path/NAME/SPLIT/KIND/*.png`; without splits `NAME/KIND/*.png`."""
+
+    def make(counts=12, name="photos", kinds=KINDS):
+        splits = counts if isinstance(counts, dict) else {"": counts}
+        for split_number, (split, count) in enumerate(splits.items()):
+            for kind in kinds:
+                folder = tmp_path / name / split / kind
+                folder.mkdir(parents=True)
+                for number in range(count):
+                    picture = draw(kind, 1000 * split_number + number)
+                    Image.fromarray(picture).save(folder / f"{number:03d}.png")
+        return tmp_path / name
+
+    return make

@@ -1,0 +1,465 @@
+"""Exported files answer as the model does, and nothing half-written stays."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from keras_transfer.bases.table import FAMILIES
+from keras_transfer.data.images import RESIZES, load_picture
+from keras_transfer.errors import UserError
+from keras_transfer.export import FORMATS, aside, export_model, tflite
+from keras_transfer.export.check import (
+    BATCH,
+    TOLERANCE,
+    check_export,
+    logit_difference,
+    predict_saved_model,
+    predict_tflite,
+)
+from keras_transfer.export.names import append_names, read_names
+from keras_transfer.export.saved_model import export_saved_model
+from keras_transfer.export.tflite import export_tflite
+from keras_transfer.export.twin import float32_twin
+from keras_transfer.runtime import load_keras, load_tensorflow
+
+NAMES = ["ants", "bees", "größere Käfer"]
+SIZE = 16
+OUTPUT = {"classification": "softmax", "multilabel": "sigmoid", "regression": "linear"}
+FAST = ("mobilenet_v2_0.35", "efficientnet_lite0", "vgg16")
+
+
+def tiny_model(task="classification", policy="float32", seed=0):
+    """A flat network whose answers differ from picture to picture."""
+    keras = load_keras()
+    keras.utils.set_random_seed(seed)
+    layers = keras.layers
+    pixels = keras.Input((SIZE, SIZE, 3), name="pixels")
+    x = layers.Rescaling(1 / 127.5, offset=-1, dtype=policy)(pixels)
+    x = layers.Conv2D(8, 3, strides=2, padding="same", dtype=policy)(x)
+    x = layers.BatchNormalization(dtype=policy)(x)
+    x = layers.Activation("relu6", dtype=policy)(x)
+    x = layers.DepthwiseConv2D(3, padding="same", dtype=policy)(x)
+    x = layers.BatchNormalization(dtype=policy)(x)
+    x = layers.Activation("swish", dtype=policy)(x)
+    x = layers.GlobalAveragePooling2D(dtype=policy)(x)
+    x = layers.Dropout(0.5, dtype=policy)(x)
+    x = layers.Dense(3, name="head", dtype=policy)(x)
+    answer = layers.Activation(OUTPUT[task], name="output", dtype="float32")(x)
+    model = keras.Model(pixels, answer)
+    liven(model, pictures(12, seed=9), seed)
+    return model
+
+
+def pictures(n, size=SIZE, seed=1):
+    """uint8 (n, size, size, 3): coloured waves and noise, each its own."""
+    rng = np.random.default_rng(seed)
+    line = np.linspace(0, 1, size)
+    waves = [
+        np.sin(rng.uniform(2, 20) * line[:, None, None] + rng.uniform(2, 20) * line[:, None] + c)
+        for c in rng.uniform(0, 6, n)
+    ]
+    colours = rng.uniform(20, 235, (n, 1, 1, 3)) + 60 * np.array(waves) * rng.uniform(
+        -1, 1, (n, 1, 1, 3)
+    )
+    return np.clip(colours + rng.normal(0, 15, (n, size, size, 3)), 0, 255).astype(np.uint8)
+
+
+def liven(model, pixels, seed=0):
+    """Random batch norms that fit the network, and a head that tells the pictures apart.
+
+    Freshly made deep networks answer alike to everything, and then any file passes a check.
+    """
+    keras = load_keras()
+    rng = np.random.default_rng(seed)
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    for norm in norms:
+        norm.trainable, norm.momentum = True, 0.0
+        if norm.scale:  # the Inceptions do without
+            norm.gamma.assign(rng.uniform(0.7, 1.3, norm.gamma.shape))
+        norm.beta.assign(rng.normal(0, 0.3, norm.beta.shape))
+    if norms:
+        model(pixels.astype(np.float32), training=True)  # statistics of these pictures
+    for norm in norms:
+        norm.moving_variance.assign(norm.moving_variance * rng.uniform(0.8, 1.25, norm.beta.shape))
+    head = model.get_layer("head")
+    features = keras.Model(model.input, head.input).predict(pixels, verbose=0).astype(np.float64)
+    kernel = rng.normal(size=head.kernel.shape)
+    kernel *= 2.0 / (features @ kernel).std(axis=0)
+    head.set_weights([kernel, -(features @ kernel).mean(axis=0)])
+
+
+def answers(model, pixels):
+    return float32_twin(model).predict(pixels, verbose=0)
+
+
+def picture_bytes(image, kind, **settings):
+    held = io.BytesIO()
+    image.save(held, kind, **settings)
+    return held.getvalue()
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """(model, folder with both exports) of a tiny classification."""
+    folder = tmp_path_factory.mktemp("exports")
+    model, pixels = tiny_model(), pictures(20)
+    for name in FORMATS:
+        export_model(
+            model, name, folder, NAMES, "classification", "crop", pixels, answers(model, pixels)
+        )
+    return model, folder
+
+
+@pytest.mark.parametrize("task", list(OUTPUT))
+@pytest.mark.parametrize("format_name", list(FORMATS))
+def test_a_file_answers_as_the_model(task, format_name, tmp_path):
+    model, pixels = tiny_model(task), pictures(BATCH + 3)
+    expected = answers(model, pixels)
+    assert expected.std(axis=0).min() > 0.1  # else nothing is proven
+    report = export_model(model, format_name, tmp_path, NAMES, task, "squeeze", pixels, expected)
+    assert report["difference"] < TOLERANCE
+    assert report["path"].exists()
+    assert report["bytes"] > 1000
+    assert check_export(report["path"], pixels, expected, task) == report["difference"]
+    assert (tmp_path / "classes.txt").read_text(encoding="utf-8").splitlines() == NAMES
+    assert sorted(os.listdir(tmp_path)) == sorted(["classes.txt", FORMATS[format_name].file_name])
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16"])
+def test_the_twin_of_a_mixed_model_computes_in_float32(policy, tmp_path):
+    model, pixels = tiny_model(policy=policy), pictures(10)
+    twin = float32_twin(model)
+    assert {layer.compute_dtype for layer in twin.layers} == {"float32"}
+    assert {weight.dtype for weight in twin.weights} == {"float32"}
+    for ours, theirs in zip(twin.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert np.abs(twin.predict(pixels, verbose=0) - model.predict(pixels, verbose=0)).max() < 0.1
+    assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
+    export_tflite(model, tmp_path / "model.tflite", NAMES)
+    assert check_export(tmp_path / "model.tflite", pixels, answers(model, pixels)) < TOLERANCE
+
+
+def test_a_float32_model_is_its_own_twin():
+    model = tiny_model()
+    assert float32_twin(model) is model
+
+
+@pytest.mark.parametrize("format_name", list(FORMATS))
+def test_a_wrong_file_fails_the_check_and_is_not_kept(format_name, exported, tmp_path):
+    model, folder = exported
+    pixels, other = pictures(10), tiny_model(seed=0)
+    kernel, bias = other.get_layer("head").get_weights()
+    other.get_layer("head").set_weights([kernel, bias + np.array([0.05, 0, 0])])
+    wrong = answers(other, pixels)
+    file_name = FORMATS[format_name].file_name
+    assert check_export(folder / file_name, pixels, answers(model, pixels)) < TOLERANCE
+    assert check_export(folder / file_name, pixels, wrong) > TOLERANCE
+    with pytest.raises(UserError, match="does not answer as the model"):
+        export_model(model, format_name, tmp_path, NAMES, "classification", "crop", pixels, wrong)
+    assert os.listdir(tmp_path) == []
+
+
+@given(seed=st.integers(0, 2**31), shift=st.floats(1e-4, 1.0))
+@settings(max_examples=30, deadline=None)
+def test_the_difference_is_that_of_the_logits(seed, shift):
+    logits = np.random.default_rng(seed).normal(size=(6, 4)) * 3
+    logits -= logits.mean(axis=1, keepdims=True)
+    moved = logits + np.array([shift, -shift, 0, 0])
+    softmax = [np.exp(z) / np.exp(z).sum(axis=1, keepdims=True) for z in (moved, logits)]
+    assert logit_difference(*softmax, "classification") == pytest.approx(shift / np.ptp(logits))
+    sigmoid = [1 / (1 + np.exp(-np.clip(z, None, 8))) for z in (moved, logits)]
+    clipped = np.abs(np.clip(moved, None, 8) - np.clip(logits, None, 8)).max()
+    wanted = clipped / np.ptp(np.clip(logits, None, 8))
+    assert logit_difference(*sigmoid, "multilabel") == pytest.approx(wanted)
+    # a target in small units counts as much as one in large units
+    units = np.array([1.0, 1.0, 1e-3, 1e3])
+    largest = (np.array([shift, shift]) / np.ptp(logits, axis=0)[:2]).max()
+    found = logit_difference(moved * units, logits * units, "regression")
+    assert found == pytest.approx(largest)
+
+
+def test_the_difference_of_extreme_answers_is_a_number():
+    sure = np.array([[1.0, 0.0], [0.0, 1.0]])
+    assert logit_difference(sure, sure, "classification") == 0.0
+    assert logit_difference(sure, sure, "multilabel") == 0.0
+    assert logit_difference(sure, sure[::-1], "classification") == 1.0
+    assert logit_difference(np.full((2, 2), np.nan), sure, "classification") == float("inf")
+    assert logit_difference(sure[:1], sure, "classification") == float("inf")
+    even = np.full((2, 2), 0.5)
+    assert logit_difference(even, even, "classification") == 0.0
+
+
+def encoded_kinds():
+    """The kinds of picture that the signature for bytes promises to read."""
+    rng = np.random.default_rng(0)
+    rgba = Image.fromarray(rng.integers(0, 256, (40, 60, 4)).astype(np.uint8))
+    colour = Image.fromarray(pictures(1, 64)[0][:48])
+    grey = colour.convert("L")
+    palette = colour.quantize(16)
+    return {
+        "jpeg": picture_bytes(colour, "JPEG", quality=90),
+        "grey jpeg": picture_bytes(grey, "JPEG"),
+        "cmyk jpeg": picture_bytes(colour.convert("CMYK"), "JPEG"),
+        "png": picture_bytes(colour, "PNG"),
+        "one-bit png": picture_bytes(grey.convert("1"), "PNG"),
+        "alpha png": picture_bytes(rgba, "PNG"),
+        "grey alpha png": picture_bytes(rgba.convert("LA"), "PNG"),
+        "palette png": picture_bytes(palette, "PNG"),
+        "large palette png": picture_bytes(colour.quantize(200), "PNG"),
+        "clear palette png": picture_bytes(palette, "PNG", transparency=3),
+        "webp": picture_bytes(colour, "WEBP", lossless=True),
+        "gif": picture_bytes(palette, "GIF"),
+    }
+
+
+@pytest.mark.parametrize("resize", RESIZES)
+def test_encoded_pictures_are_read_as_in_training(resize, tmp_path):
+    model, kinds = tiny_model(), encoded_kinds()
+    export_saved_model(model, tmp_path / "saved", NAMES, resize=resize)
+    tf = load_tensorflow()
+    served = tf.saved_model.load(str(tmp_path / "saved")).signatures["serving_default"](
+        picture_bytes=tf.constant(list(kinds.values()))
+    )
+    pixels = np.stack([load_picture(data, SIZE, resize) for data in kinds.values()])
+    expected = answers(model, pixels)
+    apart = np.abs(served["probabilities"].numpy() - expected).max(axis=1)
+    assert dict(zip(kinds, apart > 1e-5, strict=True)) == dict.fromkeys(kinds, False)
+    named = [label.decode() for label in served["label"].numpy()]
+    assert named == [NAMES[number] for number in expected.argmax(axis=1)]
+
+
+STRANGER = """
+import sys
+sys.modules["keras_transfer"] = None  # importing it fails, installed or not
+sys.modules["keras"] = None
+import tensorflow as tf
+signatures = tf.saved_model.load(sys.argv[1]).signatures
+data = open(sys.argv[2], "rb").read()
+answer = signatures["serving_default"](picture_bytes=tf.constant([data, data]))
+names = [name.decode() for name in signatures["classes"]()["classes"].numpy()]
+print(ascii(names), answer["probabilities"].numpy().tolist(), sep="\\n")
+"""
+
+
+def test_a_process_without_this_package_serves_jpegs(exported, tmp_path):
+    model, folder = exported
+    data = encoded_kinds()["jpeg"]
+    (tmp_path / "a.jpg").write_bytes(data)
+    done = subprocess.run(
+        [sys.executable, "-c", STRANGER, str(folder / "saved_model"), str(tmp_path / "a.jpg")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    names, served = done.stdout.splitlines()
+    assert names == ascii(NAMES)
+    expected = answers(model, load_picture(data, SIZE, "crop")[None])
+    np.testing.assert_allclose(
+        np.array(json.loads(served)), np.repeat(expected, 2, axis=0), atol=1e-5
+    )
+
+
+def test_the_tflite_file_takes_any_batch_and_holds_the_names(exported):
+    model, folder = exported
+    path, pixels = folder / "model.tflite", pictures(BATCH + 2)
+    expected = answers(model, pixels)
+    for n in (1, 5, BATCH + 2):
+        np.testing.assert_allclose(predict_tflite(path, pixels[:n]), expected[:n], atol=1e-5)
+    np.testing.assert_allclose(predict_tflite(path, pixels, threads=2), expected, atol=1e-5)
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == ["labels.txt"]
+        assert archive.testzip() is None
+    assert read_names(path) == tuple(NAMES)
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(path))
+    (source,) = interpreter.get_input_details()
+    assert source["dtype"] == np.float32
+    assert source["shape_signature"].tolist() == [-1, SIZE, SIZE, 3]
+    signature = interpreter.get_signature_runner("serving_default")
+    served = signature(pixels=pixels[:1].astype(np.float32))["probabilities"]
+    np.testing.assert_allclose(served, expected[:1], atol=1e-5)
+
+
+def test_equal_models_are_equal_files(tmp_path):
+    for name in ("a.tflite", "b.tflite"):
+        load_keras().utils.clear_session()  # else the second one's layers have other names
+        export_tflite(tiny_model(seed=3), tmp_path / name, NAMES)
+    assert (tmp_path / "a.tflite").read_bytes() == (tmp_path / "b.tflite").read_bytes()
+
+
+def test_a_file_without_names_has_none(tmp_path):
+    (tmp_path / "bare.tflite").write_bytes(b"flatbuffer")
+    assert read_names(tmp_path / "bare.tflite") == ()
+    (tmp_path / "named.tflite").write_bytes(append_names(b"flatbuffer", ["a\nb", "c"]))
+    assert read_names(tmp_path / "named.tflite") == ("a b", "c")
+    assert (tmp_path / "named.tflite").read_bytes().startswith(b"flatbuffer")
+
+
+def test_an_operation_that_tflite_lacks_is_named(tmp_path, capfd):
+    keras, tf = load_keras(), load_tensorflow()
+    pixels = keras.Input((SIZE, SIZE, 3), name="pixels")
+    x = keras.layers.GlobalAveragePooling2D()(pixels)
+    x = keras.layers.Lambda(lambda x: tf.math.betainc(x, x, x / 255), output_shape=(3,))(x)
+    model = keras.Model(pixels, keras.layers.Dense(3, name="head")(x))
+    with pytest.raises(UserError, match="found: Betainc"):
+        export_tflite(model, tmp_path / "model.tflite", NAMES)
+    assert os.listdir(tmp_path) == []
+    assert capfd.readouterr().err == ""
+
+
+def test_exporting_and_checking_are_silent(tmp_path, capfd):
+    model, pixels = tiny_model(), pictures(4)
+    expected = answers(model, pixels)
+    capfd.readouterr()
+    for name in FORMATS:
+        export_model(model, name, tmp_path, NAMES, "classification", "squeeze", pixels, expected)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_is_no_export_is_said_to_be_none(tmp_path, exported):
+    (tmp_path / "text.tflite").write_text("hello")
+    with pytest.raises(UserError, match="no TFLite file"):
+        predict_tflite(tmp_path / "text.tflite", pictures(1))
+    with pytest.raises(UserError, match="no SavedModel"):
+        predict_saved_model(tmp_path, pictures(1))
+    with pytest.raises(UserError, match="16, 16, 3"):
+        predict_tflite(exported[1] / "model.tflite", pictures(1, size=20))
+
+
+def test_an_unknown_format_and_another_backend_are_refused(tmp_path, monkeypatch):
+    model, pixels = tiny_model(), pictures(2)
+    rest = (tmp_path, NAMES, "classification", "squeeze", pixels, answers(model, pixels))
+    with pytest.raises(UserError, match="Did you mean tflite"):
+        export_model(model, "tflit", *rest)
+    monkeypatch.setattr(load_keras().backend, "backend", lambda: "jax")
+    with pytest.raises(UserError, match="KERAS_BACKEND=tensorflow"):
+        export_model(model, "tflite", *rest)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("format_name", list(FORMATS))
+def test_an_export_replaces_the_one_before(format_name, tmp_path):
+    pixels = pictures(4)
+    for seed in (0, 1):
+        model = tiny_model(seed=seed)
+        expected = answers(model, pixels)
+        report = export_model(
+            model, format_name, tmp_path, NAMES, "classification", "squeeze", pixels, expected
+        )
+    assert check_export(report["path"], pixels, expected) < TOLERANCE
+    assert len(os.listdir(tmp_path)) == 2
+
+
+def test_a_failed_conversion_leaves_what_was_there(tmp_path, monkeypatch):
+    (tmp_path / "model.tflite").write_text("the old one")
+
+    def fail(model, answer):
+        raise UserError("TFLite has no such operation", "Betainc")
+
+    monkeypatch.setattr(tflite, "convert", fail)
+    model, pixels = tiny_model(), pictures(2)
+    with pytest.raises(UserError, match="Betainc"):
+        export_model(model, "tflite", tmp_path, NAMES, "classification", "crop", pixels, None)
+    assert os.listdir(tmp_path) == ["model.tflite"]
+    assert (tmp_path / "model.tflite").read_text() == "the old one"
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_rename_that_fails_puts_the_old_one_back(folder, tmp_path, monkeypatch):
+    target = tmp_path / "target"
+    old = target / "old.txt" if folder else target
+    old.parent.mkdir(exist_ok=True)
+    old.write_text("the old one")
+
+    def full(source, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(aside.os, "replace", full)
+    with (
+        pytest.raises(UserError, match="No space left on device"),
+        aside.written_aside(target) as f,
+    ):
+        f.mkdir()
+    assert old.read_text() == "the old one"
+    assert os.listdir(tmp_path) == ["target"]
+
+
+def test_a_place_that_takes_no_file_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(UserError, match="cannot be written"):
+        export_tflite(tiny_model(), tmp_path / "file" / "model.tflite", NAMES)
+
+
+FULL_DISK = """
+import os, resource, sys
+sys.path[:0] = sys.argv[2:4]
+from test_export import NAMES, answers, pictures, tiny_model
+from keras_transfer.errors import UserError
+from keras_transfer.export import FORMATS, export_model
+model, pixels = tiny_model(), pictures(2)
+expected = answers(model, pixels)
+resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))  # a file of 501 bytes cannot be written
+for name in FORMATS:
+    try:
+        export_model(model, name, sys.argv[1], NAMES, "classification", "crop", pixels, expected)
+    except UserError as error:
+        print(name, error)
+print(os.listdir(sys.argv[1]))
+"""
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path):
+    pytest.importorskip("resource")
+    tests = os.path.dirname(os.path.abspath(__file__))
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path), os.path.dirname(tests), tests],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:2]] == list(FORMATS)
+    assert all("cannot be written" in line for line in lines[:2])
+    assert lines[2:] == ["[]"]
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        pytest.param(name, marks=() if name in FAST else pytest.mark.slow)
+        for name in FAMILIES.values()
+    ],
+)
+def test_the_smallest_base_of_each_family_answers_alike_in_every_format(base, tmp_path):
+    from keras_transfer.bases.build import build_base
+
+    keras = load_keras()
+    keras.utils.set_random_seed(0)
+    size = 64 if base in FAST else 96
+    body = build_base(base, image_size=size, weights="none")
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(body.output)
+    x = keras.layers.Dense(3, name="head")(x)
+    model = keras.Model(body.input, keras.layers.Activation("softmax", name="output")(x))
+    pixels = pictures(10, size)
+    liven(model, pixels)
+    expected = answers(model, pixels)
+    logits = np.log(expected) - np.log(expected).mean(axis=1, keepdims=True)
+    # between pictures, not only between classes
+    assert logits.std(axis=0).min() > 0.05 * np.ptp(logits)
+    for name in FORMATS:
+        report = export_model(
+            model, name, tmp_path, NAMES, "classification", "squeeze", pixels, expected
+        )
+        assert report["difference"] < TOLERANCE

@@ -1,0 +1,336 @@
+"""One picture: every kind is read alike, broken ones are refused in words, squares are true."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pictures import (
+    QUARTERS,
+    STORED_TURNED,
+    bomb_bytes,
+    make_odd_pictures,
+    png_bytes,
+    quarter_colours,
+    quarters,
+    save_turned,
+)
+from PIL import Image
+
+from keras_transfer.data import decoders, images
+from keras_transfer.errors import PictureError, UserError
+from keras_transfer.runtime import load_tensorflow
+
+READ = {  # what make_odd_pictures calls it: how far a pixel may be from the drawing
+    "plain PNG": 0,
+    "PNG named .jpg": 0,
+    "16-bit RGB PNG": 0,
+    "WebP": 0,
+    "animated WebP": 0,
+    "TIFF": 0,
+    "BMP": 0,
+    "GIF": 8,
+    "animated GIF": 8,
+    "palette PNG": 8,
+}
+READ_LOSSY = ("plain JPEG", "progressive JPEG", "CMYK JPEG", "EXIF-rotated JPEG")
+REFUSED = {  # what it is: the reason
+    "truncated jpg": "cut short or damaged",
+    "truncated png": "cut short or damaged",
+    "truncated webp": "cut short or damaged",
+    "truncated gif": "cut short or damaged",
+    "truncated bmp": "cut short or damaged",
+    "truncated tiff": "cut short or damaged",
+    "empty file": "the file is empty",
+    "text": "not a picture (jpeg, png, bmp, gif, webp, tiff)",
+    "30,000 x 30,000": "30000 x 30000 is over 200000000 pixels",
+}
+KINDS = {"jpeg": "JPEG", "png": "PNG", "bmp": "BMP", "gif": "GIF", "webp": "WEBP", "tiff": "TIFF"}
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory):
+    return make_odd_pictures(tmp_path_factory.mktemp("odd"))
+
+
+def encoded(pixels, kind, **options):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind, **options)
+    return file.getvalue()
+
+
+def noise(width, height, seed=0):
+    """A picture in which every pixel counts: smooth waves and grain."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    waves = 128 + 90 * np.sin(rows / 7)[..., None] * np.cos(columns[..., None] / (5, 9, 13))
+    grain = np.random.default_rng(seed).normal(0, 20, (height, width, 3))
+    return (waves + grain).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("what", READ)
+def test_kinds_that_keep_pixels_are_read_as_drawn(odd, what):
+    pixels = images.read_picture(odd[what])
+    assert pixels.dtype == np.uint8
+    assert pixels.shape == quarters().shape
+    assert np.abs(pixels.astype(int) - quarters()).max() <= READ[what]
+
+
+@pytest.mark.parametrize("what", READ_LOSSY)
+def test_lossy_kinds_keep_the_colour_of_each_quarter(odd, what):
+    expected = quarter_colours(quarters())
+    found = quarter_colours(images.read_picture(odd[what]))
+    for quarter in QUARTERS:
+        assert np.abs(found[quarter] - expected[quarter]).max() < 6, quarter
+
+
+@pytest.mark.parametrize("what", ["16-bit grey PNG", "16-bit grey TIFF"])
+def test_16_bit_grey_is_scaled_and_not_clipped(odd, what):
+    pixels = images.read_picture(odd[what])
+    assert (pixels == quarters()[..., 1][..., None]).all()
+
+
+@pytest.mark.parametrize("what", ["alpha PNG", "alpha WebP"])
+def test_alpha_is_laid_on_white(odd, what):
+    pixels = images.read_picture(odd[what])
+    half = pixels.shape[1] // 2
+    assert (pixels[:, :half] == 255).all()
+    assert (pixels[:, half:] == quarters()[:, half:]).all()
+
+
+def test_grey_pictures_have_three_equal_channels(odd):
+    for what in ("grey JPEG", "grey-alpha PNG", "one-bit PNG"):
+        pixels = images.read_picture(odd[what])
+        assert pixels.shape == quarters().shape
+        assert (pixels == pixels[..., :1]).all()
+    assert set(np.unique(images.read_picture(odd["one-bit PNG"]))) == {0, 255}
+
+
+@pytest.mark.parametrize("orientation", STORED_TURNED)
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tiff"])
+def test_exif_rotation_is_applied(tmp_path, orientation, ending):
+    options = {} if ending in ("png", "tiff") else {"quality": 95}
+    file = save_turned(tmp_path / f"turned.{ending}", orientation, **options)
+    pixels = images.read_picture(file)
+    assert pixels.shape == quarters().shape
+    expected, found = quarter_colours(quarters()), quarter_colours(pixels)
+    for quarter in QUARTERS:
+        assert np.abs(found[quarter] - expected[quarter]).max() < 6
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("what", REFUSED)
+def test_broken_pictures_are_refused_in_words_and_in_silence(odd, what, capfd):
+    with pytest.raises(PictureError) as refusal:
+        images.read_picture(odd[what])
+    assert str(refusal.value) == REFUSED[what]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_every_odd_picture_has_its_test(odd):
+    greys = {"16-bit grey PNG", "16-bit grey TIFF", "grey JPEG", "grey-alpha PNG", "one-bit PNG"}
+    tested = {*READ, *READ_LOSSY, *REFUSED, *greys, "alpha PNG", "alpha WebP"}
+    assert tested == set(odd)
+
+
+def test_missing_file_and_folder_are_picture_errors(tmp_path):
+    for path in (tmp_path / "absent.jpg", tmp_path):
+        with pytest.raises(PictureError, match="cannot be opened"):
+            images.read_picture(path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=40, deadline=None)
+@given(share=st.floats(0, 0.999))
+def test_no_truncated_picture_is_read_half(kind, share):
+    whole = encoded(quarters(), KINDS[kind])
+    try:
+        pixels = images.read_picture(whole[: int(len(whole) * share)])
+    except PictureError:
+        return
+    assert (pixels == images.read_picture(whole)).all()  # only an end mark was missing
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("share", [0.3, 0.9, 0.9999])
+def test_big_truncated_jpegs_are_refused_in_silence(progressive, share, capfd):
+    whole = encoded(noise(1300, 900), "JPEG", progressive=progressive)
+    with pytest.raises(PictureError, match="cut short"):
+        images.read_picture(whole[: int(len(whole) * share)])
+    assert "JPEG" not in capfd.readouterr().err
+
+
+def test_limit_of_pixels_holds_in_both_directions(tmp_path):
+    data = png_bytes(quarters())
+    assert images.read_picture(data, max_pixels=96 * 64).shape == (64, 96, 3)
+    with pytest.raises(PictureError, match="96 x 64 is over 6143 pixels"):
+        images.read_picture(data, max_pixels=96 * 64 - 1)
+    # Pillow's own limit lies lower than a limit that somebody may set; it must not answer first.
+    with pytest.raises(PictureError, match="cut short"):
+        images.read_picture(bomb_bytes(20_000, 10_000), max_pixels=10**9)
+    assert Image.MAX_IMAGE_PIXELS is not None
+
+
+FAST_CASES = {  # name: (encoded by, options)
+    "baseline 4:4:4": ("JPEG", {"quality": 95, "subsampling": 0}),
+    "baseline 4:2:0": ("JPEG", {"quality": 75, "subsampling": 2}),
+    "progressive 4:2:2": ("JPEG", {"quality": 60, "subsampling": 1, "progressive": True}),
+    "restart markers": ("JPEG", {"quality": 90, "restart_marker_rows": 1}),
+    "stored as RGB": ("JPEG", {"quality": 90, "keep_rgb": True}),
+    "png": ("PNG", {}),
+}
+
+
+@pytest.mark.parametrize("case", FAST_CASES)
+@pytest.mark.parametrize("size", [(96, 64), (101, 67), (1, 1), (17, 300)])
+@pytest.mark.parametrize("grey", [False, True])
+def test_both_decoders_answer_bit_for_bit_alike(monkeypatch, case, size, grey):
+    monkeypatch.setattr(decoders, "FAST_JPEG_PIXELS", 0)
+    kind, options = FAST_CASES[case]
+    pixels = noise(*size)
+    if grey:
+        options = {name: value for name, value in options.items() if name != "keep_rgb"}
+    data = encoded(pixels[..., 0] if grey else pixels, kind, **options)
+    image = decoders.open_picture(data)
+    fast = decoders.decode_fast(data, images.picture_kind(data), image)
+    expected = fast is not None or size == (1, 1)  # 1 x 1 is not above the limit
+    assert expected or kind == "PNG"
+    careful = decoders.decode_carefully(decoders.open_picture(data))
+    if fast is not None:
+        assert (fast == careful).all()
+
+
+def test_odd_pictures_are_read_alike_with_and_without_the_fast_decoders(odd, monkeypatch):
+    monkeypatch.setattr(decoders, "FAST_JPEG_PIXELS", 0)
+    fast = {what: images.read_picture(path) for what, path in odd.items() if what not in REFUSED}
+    monkeypatch.setattr(images, "decode_fast", lambda *_: None)
+    for what, pixels in fast.items():
+        assert (pixels == images.read_picture(odd[what])).all(), what
+
+
+@pytest.mark.parametrize("orientation", STORED_TURNED)
+def test_big_jpegs_with_exif_take_the_fast_way_and_are_turned(tmp_path, monkeypatch, orientation):
+    pixels = noise(1200, 900)
+    file = save_turned(tmp_path / "big.jpg", orientation, pixels, quality=90)
+    fast = images.read_picture(file)
+    assert (
+        decoders.decode_fast(file.read_bytes(), "jpeg", decoders.open_picture(file.read_bytes()))
+        is not None
+    )
+    monkeypatch.setattr(images, "decode_fast", lambda *_: None)
+    assert (fast == images.read_picture(file)).all()
+    assert fast.shape == pixels.shape
+
+
+def test_pngs_with_transparency_or_exif_take_the_careful_way(tmp_path):
+    clear = png_bytes(quarters(), chunks=[(b"tRNS", bytes((0, 1, 0, 2, 0, 3)))])
+    assert decoders.decode_fast(clear, "png", decoders.open_picture(clear)) is None
+    turned = save_turned(tmp_path / "turned.png", 6).read_bytes()
+    assert decoders.decode_fast(turned, "png", decoders.open_picture(turned)) is None
+    gamma = png_bytes(quarters(), chunks=[(b"gAMA", (45455).to_bytes(4, "big"))])
+    assert (decoders.decode_fast(gamma, "png", None) == quarters()).all()
+
+
+def test_kinds_and_endings(odd):
+    for what, ending in (("plain JPEG", "jpeg"), ("PNG named .jpg", "png"), ("WebP", "webp")):
+        assert images.picture_kind(odd[what].read_bytes()) == ending
+    assert images.picture_kind(b"RIFF....WAVE") == images.picture_kind(b"") == ""
+    assert not images.fits_ending(odd["PNG named .jpg"], "png")
+    assert images.fits_ending("A.JPEG", "jpeg")
+    assert images.fits_ending("scan.TIF", "tiff")
+    assert not images.fits_ending("no_ending", "jpeg")
+    assert ".jfif" in images.PICTURE_ENDINGS
+
+
+@pytest.mark.parametrize("how", images.RESIZES)
+def test_squares_are_whole_numbers_that_uint8_keeps(how):
+    square = images.resize_pixels(noise(61, 37), 32, how).numpy()
+    assert square.shape == (32, 32, 3)
+    assert square.dtype == np.float32
+    assert (square == square.astype(np.uint8)).all()
+
+
+def test_squeeze_is_pillows_antialiased_bilinear():
+    pixels = noise(320, 213)
+    ours = images.resize_pixels(pixels, 64).numpy()
+    theirs = Image.fromarray(pixels).resize((64, 64), Image.Resampling.BILINEAR)
+    assert np.abs(ours - np.asarray(theirs)).max() <= 1
+
+
+def test_crop_takes_the_middle_and_pad_keeps_all():
+    wide = np.zeros((40, 120, 3), np.uint8)
+    wide[:, 40:80] = 200
+    assert (images.resize_pixels(wide, 20, "crop").numpy() == 200).all()
+    padded = images.resize_pixels(wide, 60, "pad").numpy()
+    assert (padded[:20] == images.PAD_GREY).all()
+    assert (padded[40:] == images.PAD_GREY).all()
+    assert (padded[20:40, 22:38] == 200).all()
+    assert (padded[20:40, :18] == 0).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    width=st.integers(1, 70),
+    height=st.integers(1, 70),
+    size=st.integers(1, 40),
+    how=st.sampled_from(images.RESIZES),
+)
+def test_any_shape_becomes_the_square(width, height, size, how):
+    flat = np.full((height, width, 3), 93, np.uint8)
+    square = images.resize_pixels(flat, size, how).numpy()
+    assert square.shape == (size, size, 3)
+    assert set(np.unique(square)) <= ({93, images.PAD_GREY} if how == "pad" else {93})
+
+
+@pytest.mark.parametrize("how", images.RESIZES)
+def test_resizing_is_the_same_in_a_graph_a_dataset_and_a_saved_model(how, tmp_path):
+    tf = load_tensorflow()
+    pixels = noise(75, 50)
+    expected = images.resize_pixels(pixels, 24, how).numpy()
+    assert (images.load_picture(png_bytes(pixels), 24, how) == expected).all()
+    dataset = tf.data.Dataset.from_tensors(pixels).map(lambda p: images.resize_pixels(p, 24, how))
+    assert (next(dataset.as_numpy_iterator()) == expected).all()
+    assert dataset.element_spec.shape == (24, 24, 3)
+
+    module = tf.Module()
+    module.resize = tf.function(
+        lambda p: images.resize_pixels(p, 24, how),
+        input_signature=[tf.TensorSpec((None, None, 3), tf.uint8)],
+    )
+    tf.saved_model.save(module, str(tmp_path / "saved"))
+    assert (tf.saved_model.load(str(tmp_path / "saved")).resize(pixels) == expected).numpy().all()
+
+
+def test_a_picture_of_the_right_size_stays_as_it_is():
+    pixels = noise(48, 48)
+    for how in images.RESIZES:
+        assert (images.resize_pixels(pixels, 48, how).numpy() == pixels).all()
+        assert (images.load_picture(png_bytes(pixels), 48, how) == pixels).all()
+
+
+def test_unknown_resize_offers_the_nearest():
+    for refuse in (
+        lambda: images.resize_pixels(quarters(), 8, "squeez"),
+        lambda: images.load_picture(png_bytes(quarters()), 8, "squeez"),
+    ):
+        with pytest.raises(UserError, match="Did you mean squeeze"):
+            refuse()
+
+
+def test_real_pictures_are_alike_by_both_decoders(real_data, monkeypatch):
+    files = sorted(real_data("flowers5").rglob("*.jpg"))[::25]
+    careful = [images.read_picture(file) for file in files]
+    monkeypatch.setattr(decoders, "FAST_JPEG_PIXELS", 0)
+    for file, pixels in zip(files, careful, strict=True):
+        assert (images.read_picture(file) == pixels).all()
+        assert images.load_picture(file, 96).shape == (96, 96, 3)
+
+
+def test_threads_read_what_one_thread_reads(odd):
+    from concurrent.futures import ThreadPoolExecutor
+
+    files = [path for what, path in odd.items() if what not in REFUSED] * 3
+    one = [images.load_picture(file, 32) for file in files]
+    with ThreadPoolExecutor(4) as pool:
+        many = list(pool.map(lambda file: images.load_picture(file, 32), files))
+    assert all((a == b).all() for a, b in zip(one, many, strict=True))

@@ -1,0 +1,139 @@
+"""Reading a whole set once, and the pipelines: whole, in order, repeatable."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_transfer.config import make_config
+from keras_transfer.data import pictures as room
+from keras_transfer.data.augment import AUGMENTATIONS, DRAWS, augment, draw
+from keras_transfer.data.pictures import check_left_out, read_pictures
+from keras_transfer.data.pipeline import evaluation_batches, training_batches
+from keras_transfer.data.sources import read_source
+from keras_transfer.errors import UserError
+
+LIMIT = 10**8
+
+
+def read(folder, size=32):
+    return read_pictures(read_source(folder), size, "squeeze", LIMIT)
+
+
+def test_kept_and_decoded_again_are_the_same_pixels(class_folder, monkeypatch):
+    folder = class_folder(5)
+    kept = read(folder)
+    monkeypatch.setattr(room, "MEMORY_LIMIT", 0)
+    streamed = read(folder)
+    assert kept.pixels is not None
+    assert streamed.pixels is None
+    rows = np.array([14, 0, 7])
+    assert (kept.batch(rows) == streamed.batch(rows)).all()
+    assert (kept.table == streamed.table).all(axis=None)
+
+
+def test_broken_pictures_are_left_out_and_named(class_folder):
+    folder = class_folder(5)
+    (folder / "red" / "broken.jpg").write_bytes(b"no picture")
+    (folder / "grey" / "empty.png").write_bytes(b"")
+    Image.new("RGB", (40, 40), (200, 0, 0)).save(folder / "red" / "wrong.jpg", format="PNG")
+    found = read(folder)
+    assert len(found) == 16
+    assert found.pixels.shape == (16, 32, 32, 3)
+    assert sorted(found.left_out["path"]) == ["grey/empty.png", "red/broken.jpg"]
+    assert all(found.left_out["reason"].str.len() > 3)
+    assert any("wrong.jpg is a png" in note for note in found.notes)
+    check_left_out(found, 0.2)
+    with pytest.raises(UserError, match="2 of 18 pictures cannot be read"):
+        check_left_out(found, 0.05)
+
+
+def test_equal_files_have_equal_hashes_and_pixels_stay_with_their_row(class_folder):
+    folder = class_folder(3)
+    (folder / "red" / "000.png").write_bytes((folder / "grey" / "000.png").read_bytes())
+    table = read(folder).table
+    same = table[table["sha256"].duplicated(keep=False)]
+    assert sorted(same["shown"]) == ["grey/000.png", "red/000.png"]
+
+
+def test_arrays_are_read_as_pictures():
+    images = np.random.default_rng(0).integers(0, 255, (6, 40, 30, 3)).astype(np.uint8)
+    source = read_source((images, np.array([0, 1, 0, 1, 0, 1])))
+    found = read_pictures(source, 32, "squeeze", LIMIT)
+    assert found.batch(np.array([5])).shape == (1, 32, 32, 3)
+    assert found.table["sha256"].nunique() == 6
+
+
+def test_evaluation_drops_nothing_and_keeps_the_order(class_folder):
+    found = read(class_folder(5))
+    rows = np.array([3, 1, 14, 0, 9, 2, 11])
+    batches = [np.asarray(batch) for batch in evaluation_batches(found, rows, 3)]
+    assert [len(batch) for batch in batches] == [3, 3, 1]
+    assert (np.concatenate(batches) == found.batch(rows)).all()
+
+
+def steps_of(seed, epochs=3, count=10, augmentation="none", shape=(2,)):
+    values = np.arange(count, dtype=np.float32)
+    inputs = np.broadcast_to(values.reshape(-1, *[1] * len(shape)), (count, *shape))
+    config = make_config(seed=seed, batch_size=4)
+    dataset, steps = training_batches(
+        lambda rows: inputs[rows],
+        shape,
+        values.astype(np.int64),
+        values,
+        config,
+        epochs,
+        augmentation,
+    )
+    return [[np.asarray(part) for part in batch] for batch in dataset], steps
+
+
+def test_training_sees_each_picture_once_an_epoch_in_another_order():
+    batches, steps = steps_of(seed=1)
+    assert steps == 3
+    orders = [
+        np.concatenate([target for _, target, _ in batches[start : start + steps]])
+        for start in range(0, 9, steps)
+    ]
+    assert all(sorted(order) == list(range(10)) for order in orders)
+    assert not (orders[0] == orders[1]).all()
+    for inputs, target, weight in batches:
+        assert (inputs[:, 0] == target).all()
+        assert (weight == target).all()
+
+
+def test_same_seed_same_steps_other_seed_others():
+    first, again, other = (steps_of(seed)[0] for seed in (5, 5, 6))
+    assert all((a[1] == b[1]).all() for a, b in zip(first, again, strict=True))
+    assert any((a[1] != b[1]).any() for a, b in zip(first, other, strict=True))
+
+
+@pytest.mark.parametrize("name", sorted(AUGMENTATIONS))
+def test_augmentation_is_repeatable_moderate_and_in_range(name):
+    generator = np.random.default_rng(0)
+    base = np.kron(generator.uniform(0, 255, (8, 8, 8, 3)), np.ones((1, 6, 6, 1)))
+    pixels = base.astype(np.float32)
+    kind = AUGMENTATIONS[name]
+    once = np.asarray(augment(pixels, draw(0, 1, np.arange(8)), kind))
+    again = np.asarray(augment(pixels, draw(0, 1, np.arange(8)), kind))
+    next_epoch = np.asarray(augment(pixels, draw(0, 2, np.arange(8)), kind))
+    assert (once == again).all()
+    assert (once != next_epoch).any()
+    assert once.min() >= 0
+    assert once.max() <= 255
+    assert once.shape == pixels.shape
+
+
+def test_no_draw_no_change_and_a_flip_is_a_mirror():
+    pixels = np.random.default_rng(0).uniform(0, 255, (1, 9, 9, 3)).astype(np.float32)
+    still = np.zeros((1, DRAWS), np.float32)
+    flipped = still.copy()
+    flipped[0, 4] = 1.0
+    kind = AUGMENTATIONS["light"]
+    np.testing.assert_allclose(augment(pixels, still, kind), pixels, atol=1e-3)
+    np.testing.assert_allclose(augment(pixels, flipped, kind), pixels[:, :, ::-1], atol=1e-3)
+
+
+def test_draws_depend_on_the_picture_not_on_its_batch():
+    whole = draw(3, 1, np.arange(6))
+    part = draw(3, 1, np.array([4]))
+    assert (whole[4] == part[0]).all()

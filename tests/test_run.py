@@ -1,0 +1,86 @@
+"""The run's folder: whole or not there, never over something else."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from keras_transfer.errors import UserError
+from keras_transfer.run import Run, check_free, next_folder
+
+
+def test_grows_aside_and_gets_its_name_when_whole(tmp_path):
+    run = Run.create(tmp_path / "a")
+    assert run.folder == tmp_path / "a.partial"
+    run.write_text("metrics.json", "{}")
+    assert json.loads((run.folder / "run.json").read_text())["state"] == "running"
+    run.finish()
+    assert run.folder == tmp_path / "a"
+    assert not (tmp_path / "a.partial").exists()
+    info = Run.open(tmp_path / "a").info
+    assert info["state"] == "finished"
+    assert info["versions"]["keras_transfer"]
+    assert "pid" not in info
+
+
+def test_an_existing_run_stays_unless_told_otherwise(tmp_path):
+    Run.create(tmp_path / "a").finish()
+    (tmp_path / "a" / "mine.txt").write_text("x")
+    with pytest.raises(UserError, match=r"this run exists.*--overwrite"):
+        Run.create(tmp_path / "a")
+    again = Run.create(tmp_path / "a", overwrite=True)
+    assert (tmp_path / "a" / "mine.txt").exists()  # until the new one is whole
+    again.finish()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a"]
+    assert not (tmp_path / "a" / "mine.txt").exists()
+
+
+def test_never_over_a_folder_that_is_no_run(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "one.jpg").write_bytes(b"x")
+    with pytest.raises(UserError, match="something that is no run"):
+        Run.create(tmp_path / "photos", overwrite=True)
+    assert (tmp_path / "photos" / "one.jpg").exists()
+
+
+def test_a_partial_of_a_dead_process_is_replaced_of_a_live_one_not(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    partial = tmp_path / "a.partial"
+    partial.mkdir()
+    (partial / "run.json").write_text(json.dumps({"pid": dead.pid}))
+    (partial / "old.txt").write_text("x")
+    Run.create(tmp_path / "a")
+    assert not (partial / "old.txt").exists()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as live:
+        (partial / "run.json").write_text(json.dumps({"pid": live.pid}))
+        with pytest.raises(UserError, match="writing here right now"):
+            check_free(tmp_path / "a", overwrite=True)
+        live.communicate(b"\n")
+
+
+def test_names_count_up(tmp_path):
+    first = next_folder("photos", "vgg16", "fine_tuning", tmp_path)
+    assert first.name == "photos-vgg16-fine_tuning-001"
+    Run.create(first)
+    assert next_folder("photos", "vgg16", "fine_tuning", tmp_path).name.endswith("-002")
+
+
+def test_a_place_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UserError, match="cannot be written"):
+        Run.create(tmp_path / "file" / "a")
+
+
+def test_no_run_here(tmp_path):
+    with pytest.raises(UserError, match="no run here"):
+        Run.open(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_said(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match="cannot be written"):
+        Run.create(tmp_path / "a")

@@ -1,0 +1,287 @@
+"""Heads that are solved, loops that train, and which of both is kept."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keras_transfer.config import make_config
+from keras_transfer.data.pictures import Pictures
+from keras_transfer.errors import UserError
+from keras_transfer.model.factory import build_model
+from keras_transfer.strategies import check_strategy, find_strategy, recipes
+from keras_transfer.strategies.exact_head import ANSWERS, fit_head
+from keras_transfer.strategies.examples import Examples
+from keras_transfer.strategies.judging import judge, set_temperature, tempered
+from keras_transfer.tasks import make_task
+from tests.conftest import KINDS, draw
+
+SMALL = "mobilenet_v2_0.35"
+
+
+def labels_of(task, count, generator):
+    if task == "classification":
+        return [("a", "b", "c")[number % 3] for number in range(count)]
+    if task == "multilabel":
+        return [tuple(n for n in "xyz" if generator.random() < 0.5) for _ in range(count)]
+    return [float(number) for number in generator.normal(50, 10, count)]
+
+
+def head_problem(task_name, count, width, seed=0, noise=0.25):
+    """Features in which the labels can be seen, among many that say nothing."""
+    generator = np.random.default_rng(seed)
+    labels = labels_of(task_name, count, generator)
+    task = make_task(task_name, labels, np.ones(count, bool))
+    targets = task.encode(labels)
+    shown = np.eye(3)[targets] if task_name == "classification" else targets
+    if task_name == "regression":
+        shown = (targets - 50) / 10
+    features = generator.normal(0, noise, (count, width))
+    features[:, : shown.shape[1]] += shown
+    features = features * generator.uniform(0.5, 2, width)
+    array = np.empty(count, object)
+    array[:] = labels
+    return features.astype(np.float32), targets, array, task
+
+
+@pytest.mark.parametrize("task_name", ["classification", "multilabel", "regression"])
+@pytest.mark.parametrize(("count", "width"), [(90, 300), (300, 20)])
+def test_the_head_finds_what_is_in_the_features(task_name, count, width):
+    features, targets, labels, task = head_problem(task_name, count, width)
+    groups = np.array([f"g{number}" for number in range(count)])
+    fit = slice(0, 2 * count // 3)
+    rest = slice(2 * count // 3, count)
+    ones = np.ones(count)
+    head = fit_head(features[fit], targets[fit], ones[fit], labels[fit], groups[fit], task, 0)
+    assert head.kernel.shape == (width, len(task.outputs))
+    answers = ANSWERS[task.activation](features[rest] @ head.kernel + head.bias)
+    if task.scale:
+        answers = answers * task.scale + task.offset
+    quality = task.quality(targets[rest], answers)
+    assert quality > {"classification": 0.6, "multilabel": 0.7, "regression": 0.25}[task_name]
+    assert len({row["strength"] for row in head.history}) == len(head.history) > 3
+
+
+def test_the_smaller_basis_gives_the_same_head_as_scikit_learn():
+    from sklearn.linear_model import LogisticRegression
+
+    features, targets, labels, task = head_problem("classification", 60, 200)
+    groups = np.array([f"g{number}" for number in range(60)])
+    head = fit_head(features, targets, np.ones(60), labels, groups, task, 0)
+    strength = min(head.history, key=lambda row: row["cross_validation_loss"])["strength"]
+    centred = features.astype(np.float64) - features.mean(axis=0, dtype=np.float64)
+    scaled = centred / np.sqrt(features.std(axis=0, dtype=np.float64))
+    scaled /= np.sqrt((scaled**2).mean())
+    whole = LogisticRegression(C=strength, max_iter=5000, tol=1e-8).fit(scaled, targets)
+    ours = ANSWERS["softmax"](features @ head.kernel + head.bias)
+    np.testing.assert_allclose(ours, whole.predict_proba(scaled), atol=5e-3)
+
+
+def test_a_label_that_all_or_none_carry_keeps_its_base_rate():
+    labels = [("x",) if number % 2 else ("x", "y") for number in range(40)]
+    task = make_task("multilabel", labels, np.ones(40, bool))
+    features = np.random.default_rng(0).normal(size=(40, 5)).astype(np.float32)
+    array = np.empty(40, object)
+    array[:] = labels
+    groups = np.array([f"g{number}" for number in range(40)])
+    head = fit_head(features, task.encode(labels), np.ones(40), array, groups, task, 0)
+    answers = ANSWERS["sigmoid"](features @ head.kernel + head.bias)
+    assert (answers[:, 0] > 0.9).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(0.5, 8.0), st.integers(0, 1000))
+def test_a_temperature_changes_how_sure_never_what(temperature, seed):
+    generator = np.random.default_rng(seed)
+    task = make_task("classification", list("abc"), np.ones(3, bool))
+    answers = generator.dirichlet([1.0, 1.0, 1.0], 20)
+    changed = tempered(task, answers, temperature)
+    assert (changed.argmax(axis=1) == answers.argmax(axis=1)).all()
+    np.testing.assert_allclose(changed.sum(axis=1), 1.0)
+    targets = generator.integers(0, 3, 20)
+    assert judge(task, targets, answers).loss <= task.losses(targets, answers).mean() + 1e-9
+
+
+def test_too_sure_answers_are_judged_by_their_order():
+    task = make_task("classification", list("ab"), np.ones(2, bool))
+    targets = np.array([0, 1] * 20)
+    right = np.eye(2)[targets]
+    right[:4] = right[:4, ::-1]  # 10 % wrong
+    sure, modest = np.clip(right, 0.001, 0.999), np.clip(right, 0.45, 0.55)
+    judged = judge(task, targets, sure)
+    assert judged.temperature > 2
+    assert judged.quality == 0.9
+    assert judged.loss < judge(task, targets, modest).loss
+
+
+def test_the_temperature_is_folded_into_the_head():
+    model = build_model(SMALL, "classification", 3, image_size=32, weights="none")
+    pixels = np.random.default_rng(0).uniform(0, 255, (5, 32, 32, 3)).astype(np.float32)
+    task = make_task("classification", list("abc"), np.ones(3, bool))
+    before = np.asarray(model(pixels))
+    set_temperature(model, 3.0)
+    np.testing.assert_allclose(np.asarray(model(pixels)), tempered(task, before, 3.0), rtol=1e-4)
+
+
+def tiny_examples(per_kind=14, size=32, splits=("train", "val")):
+    import pandas as pd
+
+    rows, pixels = [], []
+    for split in splits:
+        for kind in KINDS:
+            for number in range(per_kind):
+                rows.append({"label": kind, "split": split, "group": "", "path": str(len(rows))})
+                pixels.append(draw(kind, number + 100 * splits.index(split), size))
+    table = pd.DataFrame(rows).assign(shown=lambda t: t["path"])
+    pictures = Pictures(table, size, "squeeze", 10**8, table[:0], pixels=np.stack(pixels))
+    train = (table["split"] == "train").to_numpy()
+    task = make_task("classification", list(table["label"]), train)
+    return Examples(pictures, task, task.encode(list(table["label"])))
+
+
+def trained(strategy, examples=None, **knobs):
+    from keras_transfer.runtime import set_seed
+
+    config = make_config(base=SMALL, weights="none", image_size=32, strategy=strategy, **knobs)
+    examples = examples or tiny_examples()
+    set_seed(config.seed)
+    model = build_model(
+        SMALL,
+        "classification",
+        3,
+        config.hidden_units,
+        config.dropout,
+        image_size=32,
+        weights="none",
+    )
+    model, history = find_strategy(strategy)(model, examples, config)
+    return model, history, examples
+
+
+@pytest.mark.parametrize(
+    ("strategy", "knobs"),
+    [
+        ("feature_extraction", {}),
+        ("feature_extraction", {"augment": "light", "views": 3}),
+        ("feature_extraction", {"hidden_units": (16,), "dropout": 0.2, "epochs": 5}),
+        ("fine_tuning", {"trainable": "all", "epochs": 2, "batch_norm": "frozen"}),
+        ("fine_tuning", {"trainable": "last:6", "epochs": 3, "augment": "none"}),
+    ],
+)
+def test_learns_and_repeats_exactly(strategy, knobs):
+    model, history, examples = trained(strategy, **knobs)
+    rows = examples.rows("val")
+    answers = examples.answers(model, rows)
+    again, history_again, _ = trained(strategy, **knobs)
+    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        assert (one == other).all()
+    assert len(history) == len(history_again)
+    assert history
+    if strategy == "feature_extraction" and not knobs.get("hidden_units"):
+        assert examples.task.quality(examples.targets[rows], answers) > 0.6
+
+
+def test_features_are_computed_once():
+    examples = tiny_examples()
+    model, _, _ = trained("feature_extraction", examples)
+    assert examples.store.computed == len(examples.rows("train"))
+    examples.answers(model, examples.rows("val"))
+    assert examples.store.computed == len(examples.pictures)
+    examples.answers(model, examples.rows("val"))
+    assert examples.store.computed == len(examples.pictures)
+    assert examples.store.reused > 0
+
+
+def test_views_are_stored_beside_the_plain_picture():
+    examples = tiny_examples()
+    trained("feature_extraction", examples, augment="standard", views=3)
+    assert examples.store.computed == 3 * len(examples.rows("train"))
+
+
+def test_the_head_is_kept_when_tuning_harms():
+    examples = tiny_examples()
+    # fresh weights would not be compared with a head: pretend that they are pretrained
+    config = make_config(
+        base=SMALL,
+        image_size=32,
+        strategy="fine_tuning",
+        trainable="last:4",
+        learning_rate=3.0,
+        epochs=2,
+        augment="none",
+    )
+    model = build_model(SMALL, "classification", 3, image_size=32, weights="none")
+    before = model.get_layer("Conv_1").get_weights()
+    model, history = find_strategy("fine_tuning")(model, examples, config)
+    assert {row["kept"] for row in history} == {"head"}
+    assert (model.get_layer("Conv_1").get_weights()[0] == before[0]).all()
+
+
+def test_val_chooses_only_where_there_is_a_test():
+    _, choosing, is_val = tiny_examples(splits=("train", "val")).choosing_rows(0)
+    assert not is_val
+    both = tiny_examples(splits=("train", "val", "test"))
+    fit, choosing, is_val = both.choosing_rows(0)
+    assert is_val
+    assert (choosing == both.rows("val")).all()
+    assert (fit == both.rows("train")).all()
+    fit, choosing, is_val = tiny_examples(30, splits=("train",)).choosing_rows(0)
+    assert len(choosing) == pytest.approx(9, abs=3)
+    assert not set(fit) & set(choosing)
+
+
+def test_a_budget_of_nothing_still_trains_one_epoch():
+    _, history, _ = trained(
+        "fine_tuning", trainable="last:2", epochs=50, time_budget=0.0, augment="none"
+    )
+    assert len(history) == 1
+
+
+def test_a_loss_that_is_no_number_is_said():
+    with pytest.raises(UserError, match="the loss is no number"):
+        trained("fine_tuning", without_a_loss(), trainable="last:2", epochs=2, augment="none")
+
+
+def without_a_loss():
+    examples = tiny_examples()
+    return Examples(examples.pictures, _NoNumber(examples.task), examples.targets)
+
+
+class _NoNumber:
+    """A task whose loss is no number."""
+
+    def __init__(self, task):
+        self.task = task
+
+    def __getattr__(self, name):
+        return getattr(self.task, name)
+
+    def loss(self, keras):
+        return lambda truth, prediction: keras.ops.sum(prediction, axis=-1) * float("nan")
+
+
+@pytest.mark.parametrize(
+    ("knobs", "message"),
+    [
+        ({"dropout": 0.5}, "no meaning for a linear head"),
+        ({"hidden_units": (8,), "augment": "light"}, "features computed once"),
+        ({"strategy": "fine_tuning", "trainable": "none"}, "trains part of the base"),
+        ({"trainable": "all"}, "keeps the whole base"),
+    ],
+)
+def test_settings_without_meaning_together_are_refused(knobs, message):
+    with pytest.raises(UserError, match=message):
+        check_strategy(make_config(**knobs))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "pictures", "epochs"),
+    [
+        (recipes.fine_tuning, 100_000, 10),
+        (recipes.hidden_head, 100_000, 50),
+        (recipes.from_scratch, 100_000, 60),
+    ],
+)
+def test_recipes_give_small_sets_their_steps(recipe, pictures, epochs):
+    assert recipe(pictures, 32).epochs == epochs
+    assert recipe(32, 32).epochs >= recipes.LEAST_STEPS
