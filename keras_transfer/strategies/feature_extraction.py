@@ -4,6 +4,8 @@ The base runs once over each picture; a linear head is solved exactly, one with 
 trained on the stored features.
 """
 
+import math
+
 import numpy as np
 
 from keras_transfer.model.cut import cut
@@ -78,7 +80,7 @@ def fit_hidden_head(model, examples, config, rows, choosing, epochs=None):
     inputs = stored_inputs(prefix, examples, np.union1d(rows, choosing))
     plan = make_plan(config, recipes.hidden_head(len(rows), config.batch_size))
     if epochs:
-        plan = plan._replace(epochs=epochs, patience=epochs + 1)
+        plan = plan._replace(epochs=epochs, patience=math.inf)
     label = "Training the head"
     return train_by_gradient(suffix, inputs, examples, rows, choosing, config, plan, label)
 

@@ -1,8 +1,9 @@
 """Train part of the base at a low rate, starting from the head that is best on the frozen one.
 
 Head first, then the base: Kumar et al. 2022, arXiv:2202.10054 (a random head distorts the features
-before it has learned). Whichever is better on pictures that trained neither, the head alone or the
-tuned network, is kept.
+before it has learned). What is kept lies somewhere on the straight line from the network with the
+head alone to the tuned one (WiSE-FT: Wortsman et al. 2022, arXiv:2109.01903); where, is judged on
+pictures that trained neither, so that tuning which does not help is not kept.
 """
 
 import numpy as np
@@ -11,6 +12,7 @@ from keras_transfer import progress
 from keras_transfer.bases.table import find_base
 from keras_transfer.model.cut import cut
 from keras_transfer.model.trainable import set_trainable
+from keras_transfer.runtime import load_keras
 from keras_transfer.strategies import recipes
 from keras_transfer.strategies.feature_extraction import (
     fit_hidden_head,
@@ -26,6 +28,9 @@ from keras_transfer.strategies.gradient import (
 )
 from keras_transfer.strategies.judging import set_temperature
 
+SHARES = (0.25, 0.5, 0.75, 1.0)  # of the way to the tuned weights
+FRESH_MOMENTUM = 0.9  # of batch norms; Keras's 0.99 lags for hundreds of steps, small sets have few
+
 
 def fine_tuning(model, examples, config):
     """Train the head of `model`, then the part of its base that `config.trainable` names.
@@ -35,39 +40,43 @@ def fine_tuning(model, examples, config):
         examples: `Examples`; config: `TrainConfig`.
 
     Returns:
-        (model, history): one dict an epoch; `kept` says what was kept.
+        (model, history): one dict an epoch; `kept` is the share of the tuned weights that was
+        kept, 0 for the head alone.
     """
     rows, choosing, _ = examples.choosing_rows(config.seed)
-    fresh = config.weights == "none"
-    head_loss = np.inf if fresh else _head_first(model, examples, config, rows, choosing)
-    before = model.get_weights()
-    history, tuned = _tune(model, examples, config, rows, choosing, fresh)
-    tuned_loss = tuned["choosing_loss"]
-    if tuned_loss < head_loss:
-        set_temperature(model, tuned["choosing_temperature"])
-        progress.say(_verdict("the tuned network", tuned_loss, "the head alone", head_loss))
-        return model, [{**row, "kept": "tuned"} for row in history]
-    progress.say(_verdict("the head alone", head_loss, "the tuned network", tuned_loss))
-    model.set_weights(before)
-    _head_alone(model, examples, config)
-    return model, [{**row, "kept": "head"} for row in history]
+    if config.weights == "none":
+        return model, _from_scratch(model, examples, config, rows, choosing)
+    before_head = model.get_weights()
+    head = _head_first(model, examples, config, rows, choosing)
+    recipe = recipes.fine_tuning(len(rows), config.batch_size)
+    network, inputs = _prepare(model, examples, config, recipe, find_base(config.base).stage)
+    start = network.get_weights()
+    history, _ = _train(network, inputs, examples, config, recipe, rows, choosing)
+    kept = _best_share(network, inputs, examples, choosing, start, head)
+    if not kept:
+        model.set_weights(before_head)
+        _head_alone(model, examples, config)
+    return model, [{**row, "kept": kept} for row in history]
 
 
-def _verdict(kept, loss, other, other_loss):
-    text = f"kept {kept}: its loss on the pictures for choosing is {loss:.4f}"
-    return text if np.isinf(other_loss) else f"{text}, that of {other} {other_loss:.4f}"
+def _from_scratch(model, examples, config, rows, choosing):
+    """Train a network without pretrained weights; its history. There is no head to fall back on."""
+    recipe = recipes.from_scratch(len(rows), config.batch_size)
+    network, inputs = _prepare(model, examples, config, recipe, "all", fresh=True)
+    history, best = _train(network, inputs, examples, config, recipe, rows, choosing)
+    set_temperature(model, history[best - 1]["choosing_temperature"])
+    return history
 
 
 def _head_first(model, examples, config, rows, choosing):
-    """Fit the head on `rows`; its loss on `choosing`."""
+    """Fit the head on `rows`; the Judgement of it on `choosing`."""
     set_trainable(model, "none")
     if config.hidden_units:
-        history, best = fit_hidden_head(model, examples, config, rows, choosing)
-        return history[best - 1]["choosing_loss"]
-    solve_head(model, examples, config, rows)
+        fit_hidden_head(model, examples, config, rows, choosing)
+    else:
+        solve_head(model, examples, config, rows)
     prefix, suffix = cut(model)
-    inputs = stored_inputs(prefix, examples, choosing)
-    return judge_inputs(suffix, inputs, examples)(choosing).loss
+    return judge_inputs(suffix, stored_inputs(prefix, examples, choosing), examples)(choosing)
 
 
 def _head_alone(model, examples, config):
@@ -79,27 +88,62 @@ def _head_alone(model, examples, config):
         solve_head(model, examples, config, examples.rows("train"))
 
 
-def _tune(model, examples, config, rows, choosing, fresh):
-    """Train the part that is to be trained; (history, its best row)."""
-    recipe = (recipes.from_scratch if fresh else recipes.fine_tuning)(len(rows), config.batch_size)
-    part = config.trainable
-    if part == "auto":
-        part = "all" if fresh else find_base(config.base).stage
+def _prepare(model, examples, config, recipe, default_part, fresh=False):
+    """Set what trains; the network to train, and its inputs.
+
+    Pictures that are augmented run through all of it, others through what lies above the cut.
+    """
+    part = default_part if config.trainable == "auto" else config.trainable
     batch_norm = config.batch_norm == "trained" or (config.batch_norm == "auto" and fresh)
     set_trainable(model, part, batch_norm)
-    augmentation = recipe.augment if config.augment == "auto" else config.augment
-    network, inputs = _network_and_inputs(model, examples, augmentation)
-    history, best = train_by_gradient(
-        network, inputs, examples, rows, choosing, config, make_plan(config, recipe), "Fine-tuning"
-    )
-    return history, history[best - 1]
-
-
-def _network_and_inputs(model, examples, augmentation):
-    """What is trained and on what: pictures that change run through all of it, others do not."""
+    if fresh and batch_norm:
+        for layer in model.layers:
+            if isinstance(layer, load_keras().layers.BatchNormalization):
+                layer.momentum = FRESH_MOMENTUM
     pictures = examples.pictures
+    augmentation = recipe.augment if config.augment == "auto" else config.augment
     if augmentation != "none":
         shape = (pictures.size, pictures.size, 3)
         return model, Inputs(pictures.batch, shape, augmentation)
     prefix, suffix = cut(model)
     return suffix, stored_inputs(prefix, examples, np.arange(len(pictures)))
+
+
+def _train(network, inputs, examples, config, recipe, rows, choosing):
+    plan = make_plan(config, recipe)
+    label = "Fine-tuning"
+    return train_by_gradient(network, inputs, examples, rows, choosing, config, plan, label)
+
+
+def _best_share(network, inputs, examples, choosing, start, head):
+    """Leave in `network` the best mixture of the weights `start` and its own; its share.
+
+    Args:
+        head: Judgement of the head alone; where no mixture is better the share is 0 and the
+            weights are `start`.
+    """
+    tuned, judged = network.get_weights(), judge_inputs(network, inputs, examples)
+    tried = {}
+    for share in SHARES:
+        _mix(network, start, tuned, share)
+        tried[share] = judged(choosing)
+    share = min(tried, key=lambda share: tried[share].loss)
+    kept = share if tried[share].loss < head.loss else 0.0
+    _mix(network, start, tuned, kept)
+    if kept:
+        set_temperature(network, tried[kept].temperature)
+    progress.say(
+        f"kept {kept:.0%} of the tuning: on the {len(choosing)} pictures for choosing the loss is "
+        f"{min(tried[share].loss, head.loss):.4f}; of the head alone {head.loss:.4f}, "
+        f"fully tuned {tried[1.0].loss:.4f}"
+    )
+    return kept
+
+
+def _mix(network, start, tuned, share):
+    # weights that are no numbers of the network (seeds of dropout) are alike in both, up to draws
+    mixed = [
+        (1 - share) * a + share * b if a.dtype.kind == "f" else b
+        for a, b in zip(start, tuned, strict=True)
+    ]
+    network.set_weights(mixed)

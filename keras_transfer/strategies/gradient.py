@@ -32,8 +32,9 @@ class Plan(NamedTuple):
 
     epochs: int
     learning_rate: float
-    patience: int
+    patience: float = math.inf  # epochs without improvement before it stops, the best kept
     deadline: float = math.inf  # of time.monotonic()
+    epsilon: float = 1e-7  # of Adam
 
 
 def make_plan(config, recipe):
@@ -42,8 +43,9 @@ def make_plan(config, recipe):
     return Plan(
         epochs=config.epochs or recipe.epochs,
         learning_rate=config.learning_rate or recipe.learning_rate,
-        patience=config.patience or recipe.patience,
+        patience=config.patience or recipe.patience or math.inf,
         deadline=math.inf if budget is None else time.monotonic() + 60 * budget,
+        epsilon=recipe.epsilon,
     )
 
 
@@ -77,7 +79,9 @@ def train_by_gradient(model, inputs, examples, rows, choosing, config, plan, lab
     )
     # a new optimizer each time: one that was built for other variables refuses these
     model.compile(
-        optimizer=keras.optimizers.Adam(_cosine(keras, plan.learning_rate, steps * plan.epochs)),
+        optimizer=keras.optimizers.Adam(
+            _cosine(keras, plan.learning_rate, steps * plan.epochs), epsilon=plan.epsilon
+        ),
         loss=examples.task.loss(keras),
         weighted_metrics=examples.task.metrics(keras),
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
@@ -131,7 +135,9 @@ class _BestKeeper:
         row |= self._judgement() | {"seconds": round(time.monotonic() - self.begun, 3)}
         self.history.append(row)
         self.advance()
-        loss = row.get("choosing_loss", -row["epoch"])  # without judges the last epoch wins
+        # a whole schedule ends in its best weights; the pictures for choosing are for stopping
+        whole = math.isinf(self.plan.patience)
+        loss = -row["epoch"] if whole else row.get("choosing_loss", -row["epoch"])
         if math.isfinite(row["loss"]) and loss < self.best_loss:
             self.best, self.best_loss = row["epoch"], loss
             self.weights = [variable.numpy() for variable in self.model.weights]
