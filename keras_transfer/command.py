@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from dataclasses import dataclass
 
 from keras_transfer import progress
 from keras_transfer.errors import UserError
@@ -18,18 +19,32 @@ OF_THE_SYSTEM = {  # errors of files that a user can do something about
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Talk:
+    """How a verb talks; every verb has these."""
+
+    quiet: bool = False
+    """No progress and no remarks; results and warnings stay."""
+    json: bool = False
+    """Print JSON instead of tables."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
 def run_guarded(work, arguments_class, program, arguments=None):
     """Parse `arguments`, call `work` with them; the exit code, errors told in one line.
 
     Args:
         work: function of the parsed dataclass; what it returns is the exit code, None is 0.
-        arguments_class: a dataclass with a field `debug`; program: its name in the help.
+        arguments_class: a dataclass with the fields of `Talk`; program: its name in the help.
         arguments: strings; by default those of the process.
     """
     debug = "--debug" in (sys.argv if arguments is None else arguments)
     try:
         with progress.interruptible():
-            code = work(parse(arguments_class, program, arguments)) or DONE
+            asked = parse(arguments_class, program, arguments)
+            progress.set_quiet(asked.quiet)
+            code = work(asked) or DONE
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # the reader, `head` say, has seen enough

@@ -10,24 +10,18 @@ import time
 from dataclasses import dataclass, fields
 
 from keras_transfer import progress
-from keras_transfer.command import run_guarded
+from keras_transfer.command import Talk, run_guarded
 from keras_transfer.config import TrainConfig, make_config
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainArguments(TrainConfig):
+class TrainArguments(Talk, TrainConfig):
     """Adapt a pretrained base to your labelled pictures; score, save and export the model."""
 
     out: str | None = None
     """The run's folder; by default saved_models/DATA-BASE-STRATEGY-NNN."""
     overwrite: bool = False
     """Replace a run of that name."""
-    quiet: bool = False
-    """No progress and no remarks; the summary and warnings stay."""
-    json: bool = False
-    """Print metrics.json instead of the summary."""
-    debug: bool = False
-    """Show the traceback of an error."""
 
 
 def main(arguments=None):
@@ -37,7 +31,6 @@ def main(arguments=None):
         from keras_transfer.summary import summarise
 
         config = TrainConfig(**{f.name: getattr(asked, f.name) for f in fields(TrainConfig)})
-        progress.set_quiet(asked.quiet)
         run = run_transfer(config, config.data, asked.out, asked.overwrite)
         print(json.dumps(run.metrics, indent=2) if asked.json else summarise(run))
 

@@ -3,19 +3,15 @@
 import json
 from dataclasses import dataclass
 
-from keras_transfer.command import run_guarded
+from keras_transfer.command import Talk, run_guarded
 
 
 @dataclass(frozen=True, kw_only=True)
-class DoctorArguments:
+class DoctorArguments(Talk):
     """Show versions, devices (and why a GPU is not used), weights at hand, and extras missing."""
 
     bases: bool = False
     """List every base with its size, parameters, ImageNet accuracy, stages and licence."""
-    json: bool = False
-    """Print JSON instead of tables."""
-    debug: bool = False
-    """Show the traceback of an error."""
 
 
 def main(arguments=None):

@@ -3,12 +3,11 @@
 import json
 from dataclasses import dataclass
 
-from keras_transfer import progress
-from keras_transfer.command import run_guarded
+from keras_transfer.command import Talk, run_guarded
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateArguments:
+class EvaluateArguments(Talk):
     """Score a run or a .keras file on labelled pictures, each split for itself."""
 
     model: str
@@ -21,12 +20,6 @@ class EvaluateArguments:
     """A picture with more pixels than this is left out."""
     seed: int = 0
     """Of the bootstrap behind the intervals."""
-    quiet: bool = False
-    """No progress."""
-    json: bool = False
-    """Print JSON instead of a table."""
-    debug: bool = False
-    """Show the traceback of an error."""
 
 
 def main(arguments=None):
@@ -36,7 +29,6 @@ def main(arguments=None):
         from keras_transfer.predictor import Predictor
         from keras_transfer.summary import score_table
 
-        progress.set_quiet(asked.quiet)
         predictor = Predictor.load(asked.model)
         splits = predictor.evaluate(asked.data, asked.max_left_out, asked.max_pixels, asked.seed)
         task = predictor.about.task

@@ -3,24 +3,17 @@
 import json
 from dataclasses import dataclass
 
-from keras_transfer import progress
-from keras_transfer.command import run_guarded
+from keras_transfer.command import Talk, run_guarded
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportArguments:
+class ExportArguments(Talk):
     """Write a run in other formats into RUN/exports; each file is checked against the model."""
 
     model: str
     """A run folder."""
     format: tuple[str, ...] = ("saved_model", "tflite")
     """saved_model (a server: JPEG or PNG bytes, or pixels), tflite (a phone)."""
-    quiet: bool = False
-    """No progress."""
-    json: bool = False
-    """Print JSON instead of a table."""
-    debug: bool = False
-    """Show the traceback of an error."""
 
 
 def main(arguments=None):
@@ -30,7 +23,6 @@ def main(arguments=None):
         from keras_transfer.run import Run
         from keras_transfer.summary import export_lines
 
-        progress.set_quiet(asked.quiet)
         run = Run.open(asked.model)
         found = run.export(*asked.format)
         print(json.dumps(found, indent=2) if asked.json else "\n".join(export_lines(found)))

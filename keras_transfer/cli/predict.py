@@ -8,12 +8,11 @@ from typing import Literal
 
 import tyro
 
-from keras_transfer import progress
-from keras_transfer.command import run_guarded
+from keras_transfer.command import Talk, run_guarded
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictArguments:
+class PredictArguments(Talk):
     """Answer for pictures. What cannot be read is listed beside the answers."""
 
     paths: tyro.conf.Positional[tuple[str, ...]]
@@ -26,12 +25,6 @@ class PredictArguments:
     """How to print the answers."""
     max_pixels: int = 200_000_000
     """A picture with more pixels than this is left out."""
-    json: bool = False
-    """The same as --format json."""
-    quiet: bool = False
-    """No progress."""
-    debug: bool = False
-    """Show the traceback of an error."""
 
 
 def main(arguments=None):
@@ -41,7 +34,6 @@ def main(arguments=None):
         from keras_transfer.errors import UserError
         from keras_transfer.predictor import Predictor
 
-        progress.set_quiet(asked.quiet)
         if not asked.paths:
             raise UserError("no pictures named", "", "Name files, folders or patterns")
         if asked.top < 1:
