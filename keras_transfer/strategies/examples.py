@@ -11,6 +11,7 @@ from keras_transfer.features.store import FeatureStore
 from keras_transfer.model.cut import cut
 
 CHOOSING_SHARE = 0.1  # of train, put aside to choose epochs and to judge
+SMALL = 1000  # training pictures; of fewer a fifth is put aside: a tenth is too few to judge by
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class Examples:
         """(rows to fit, rows to choose by, whether the latter are the split val).
 
         Only where the data brings train, val and test does val choose; else a seeded tenth of
-        train is put aside, so that no score is measured on what chose something.
+        train (a fifth of a small one) is put aside, so that no score is measured on what chose
+        something.
         """
         train = self.rows("train")
         if len(self.rows("val")) and len(self.rows("test")):
@@ -61,7 +63,7 @@ class Examples:
         aside = draw_part(
             table["label"].to_numpy(),
             table["group"].to_numpy(),
-            CHOOSING_SHARE,
+            CHOOSING_SHARE if len(train) >= SMALL else 2 * CHOOSING_SHARE,
             seed,
             self.task.name,
         )

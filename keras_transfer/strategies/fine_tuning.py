@@ -6,6 +6,8 @@ head alone to the tuned one (WiSE-FT: Wortsman et al. 2022, arXiv:2109.01903); w
 pictures that trained neither, so that tuning which does not help is not kept.
 """
 
+import math
+
 import numpy as np
 
 from keras_transfer import progress
@@ -29,6 +31,7 @@ from keras_transfer.strategies.gradient import (
 from keras_transfer.strategies.judging import set_temperature
 
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the way to the tuned weights
+REFIT_MOST = 2000  # training pictures; of more the part put aside is hardly missed
 FRESH_MOMENTUM = 0.9  # of batch norms; Keras's 0.99 lags for hundreds of steps, small sets have few
 
 
@@ -46,24 +49,35 @@ def fine_tuning(model, examples, config):
     rows, choosing, _ = examples.choosing_rows(config.seed)
     if config.weights == "none":
         return model, _from_scratch(model, examples, config, rows, choosing)
-    before_head = model.get_weights()
+    untouched = model.get_weights()
     head = _head_first(model, examples, config, rows, choosing)
     recipe = recipes.fine_tuning(len(rows), config.batch_size)
-    network, inputs = _prepare(model, examples, config, recipe, find_base(config.base).stage)
+    plan = make_plan(config, recipe)
+    network, inputs = _prepare(model, examples, config, recipe)
     start = network.get_weights()
-    history, _ = _train(network, inputs, examples, config, recipe, rows, choosing)
-    kept = _best_share(network, inputs, examples, choosing, start, head)
-    if not kept:
-        model.set_weights(before_head)
-        _head_alone(model, examples, config)
-    return model, [{**row, "kept": kept} for row in history]
+    history, best = train_by_gradient(
+        network, inputs, examples, rows, choosing, config, plan, "Fine-tuning"
+    )
+    share, judgement = _best_share(network, inputs, examples, choosing, start, head)
+    if not share:
+        model.set_weights(untouched)
+        _fit_head(model, examples, config)
+    elif _can_refit(examples, rows, config):
+        model.set_weights(untouched)
+        again = plan._replace(epochs=best, patience=math.inf)
+        _tune_on_all(model, examples, config, recipe, again, share)
+    set_temperature(model, judgement.temperature)
+    return model, [{**row, "kept": share} for row in history]
 
 
 def _from_scratch(model, examples, config, rows, choosing):
     """Train a network without pretrained weights; its history. There is no head to fall back on."""
     recipe = recipes.from_scratch(len(rows), config.batch_size)
-    network, inputs = _prepare(model, examples, config, recipe, "all", fresh=True)
-    history, best = _train(network, inputs, examples, config, recipe, rows, choosing)
+    network, inputs = _prepare(model, examples, config, recipe)
+    plan = make_plan(config, recipe)
+    history, best = train_by_gradient(
+        network, inputs, examples, rows, choosing, config, plan, "Training from scratch"
+    )
     set_temperature(model, history[best - 1]["choosing_temperature"])
     return history
 
@@ -79,8 +93,8 @@ def _head_first(model, examples, config, rows, choosing):
     return judge_inputs(suffix, stored_inputs(prefix, examples, choosing), examples)(choosing)
 
 
-def _head_alone(model, examples, config):
-    """The head on all of train, for when tuning did not help."""
+def _fit_head(model, examples, config):
+    """Fit the head on all of train."""
     set_trainable(model, "none")
     if config.hidden_units:
         train_hidden_head(model, examples, config)
@@ -88,12 +102,31 @@ def _head_alone(model, examples, config):
         solve_head(model, examples, config, examples.rows("train"))
 
 
-def _prepare(model, examples, config, recipe, default_part, fresh=False):
+def _can_refit(examples, rows, config):
+    """Whether to tune again on all of train: of few pictures each counts, and it is cheap."""
+    train = len(examples.rows("train"))
+    return len(rows) < train <= REFIT_MOST and config.time_budget is None
+
+
+def _tune_on_all(model, examples, config, recipe, plan, share):
+    """Head and tuning anew on all of train, as long and as far as was found best."""
+    _fit_head(model, examples, config)
+    network, inputs = _prepare(model, examples, config, recipe)
+    start, nobody = network.get_weights(), np.array([], dtype=np.int64)
+    rows, label = examples.rows("train"), "Tuning on all of it"
+    train_by_gradient(network, inputs, examples, rows, nobody, config, plan, label)
+    _mix(network, start, network.get_weights(), share)
+
+
+def _prepare(model, examples, config, recipe):
     """Set what trains; the network to train, and its inputs.
 
     Pictures that are augmented run through all of it, others through what lies above the cut.
     """
-    part = default_part if config.trainable == "auto" else config.trainable
+    fresh = config.weights == "none"
+    part = config.trainable
+    if part == "auto":
+        part = "all" if fresh else find_base(config.base).stage
     batch_norm = config.batch_norm == "trained" or (config.batch_norm == "auto" and fresh)
     set_trainable(model, part, batch_norm)
     if fresh and batch_norm:
@@ -109,18 +142,14 @@ def _prepare(model, examples, config, recipe, default_part, fresh=False):
     return suffix, stored_inputs(prefix, examples, np.arange(len(pictures)))
 
 
-def _train(network, inputs, examples, config, recipe, rows, choosing):
-    plan = make_plan(config, recipe)
-    label = "Fine-tuning"
-    return train_by_gradient(network, inputs, examples, rows, choosing, config, plan, label)
-
-
 def _best_share(network, inputs, examples, choosing, start, head):
-    """Leave in `network` the best mixture of the weights `start` and its own; its share.
+    """Leave in `network` the best mixture of the weights `start` and its own.
 
     Args:
-        head: Judgement of the head alone; where no mixture is better the share is 0 and the
-            weights are `start`.
+        head: Judgement of the head alone.
+
+    Returns:
+        (share, Judgement) of the mixture; share 0 and a temperature of 1 where none is better.
     """
     tuned, judged = network.get_weights(), judge_inputs(network, inputs, examples)
     tried = {}
@@ -128,16 +157,16 @@ def _best_share(network, inputs, examples, choosing, start, head):
         _mix(network, start, tuned, share)
         tried[share] = judged(choosing)
     share = min(tried, key=lambda share: tried[share].loss)
-    kept = share if tried[share].loss < head.loss else 0.0
-    _mix(network, start, tuned, kept)
-    if kept:
-        set_temperature(network, tried[kept].temperature)
+    judgement = tried[share]
+    if judgement.loss >= head.loss:
+        share, judgement = 0.0, head._replace(temperature=1.0)
+    _mix(network, start, tuned, share)
     progress.say(
-        f"kept {kept:.0%} of the tuning: on the {len(choosing)} pictures for choosing the loss is "
-        f"{min(tried[share].loss, head.loss):.4f}; of the head alone {head.loss:.4f}, "
-        f"fully tuned {tried[1.0].loss:.4f}"
+        f"keeping {share:.0%} of the tuning: on the {len(choosing)} pictures for choosing its loss "
+        f"is {judgement.loss:.4f}, that of the head alone {head.loss:.4f}, fully tuned "
+        f"{tried[1.0].loss:.4f}"
     )
-    return kept
+    return share, judgement
 
 
 def _mix(network, start, tuned, share):

@@ -35,6 +35,7 @@ class Plan(NamedTuple):
     patience: float = math.inf  # epochs without improvement before it stops, the best kept
     deadline: float = math.inf  # of time.monotonic()
     epsilon: float = 1e-7  # of Adam
+    smoothing: float = 0.0  # of class labels
 
 
 def make_plan(config, recipe):
@@ -46,6 +47,7 @@ def make_plan(config, recipe):
         patience=config.patience or recipe.patience or math.inf,
         deadline=math.inf if budget is None else time.monotonic() + 60 * budget,
         epsilon=recipe.epsilon,
+        smoothing=recipe.smoothing,
     )
 
 
@@ -82,7 +84,7 @@ def train_by_gradient(model, inputs, examples, rows, choosing, config, plan, lab
         optimizer=keras.optimizers.Adam(
             _cosine(keras, plan.learning_rate, steps * plan.epochs), epsilon=plan.epsilon
         ),
-        loss=examples.task.loss(keras),
+        loss=examples.task.loss(keras, plan.smoothing),
         weighted_metrics=examples.task.metrics(keras),
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )

@@ -29,8 +29,19 @@ class Classification:
         number = {name: position for position, name in enumerate(self.outputs)}
         return np.array([number[str(label)] for label in labels], dtype=np.int64)
 
-    def loss(self, keras):
-        return keras.losses.SparseCategoricalCrossentropy()
+    def loss(self, keras, smoothing=0.0):
+        """Cross-entropy; `smoothing` of the truth is spread over all classes."""
+        if not smoothing:
+            return keras.losses.SparseCategoricalCrossentropy()
+
+        def smoothed(truth, prediction):
+            numbers = keras.ops.cast(keras.ops.reshape(truth, (-1,)), "int32")
+            spread = keras.ops.one_hot(numbers, len(self.outputs))
+            return keras.losses.categorical_crossentropy(
+                spread, prediction, label_smoothing=smoothing
+            )
+
+        return smoothed
 
     def metrics(self, keras):
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]

@@ -33,7 +33,8 @@ class Multilabel:
             encoded[row, [number[name] for name in names]] = 1.0
         return encoded
 
-    def loss(self, keras):
+    def loss(self, keras, smoothing=0.0):
+        """Binary cross-entropy; there are no classes to smooth over."""
         return keras.losses.BinaryCrossentropy()
 
     def metrics(self, keras):

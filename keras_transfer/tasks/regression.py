@@ -40,7 +40,8 @@ class Regression:
         """Numbers (n,) or tuples of numbers -> float32 (n, t)."""
         return _matrix(labels)
 
-    def loss(self, keras):
+    def loss(self, keras, smoothing=0.0):
+        """Squared error in units of the spread; there are no classes to smooth over."""
         weights = np.array(self.scale, dtype=np.float32) ** -2
 
         def scaled_squared_error(truth, prediction):
