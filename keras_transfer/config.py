@@ -28,7 +28,7 @@ class TrainConfig:
     """What is predicted; auto reads it off the labels."""
     trainable: str = "auto"
     """The part that fine_tuning trains: all, none, a stage of the base (it and all after it),
-    last:N layers, or auto (the base's own default stage)."""
+    last:N layers, or auto (the base's own default stage; all for a regression)."""
     batch_norm: Literal["auto", "frozen", "trained"] = "auto"
     """Batch normalisation of the base: auto keeps pretrained statistics and trains fresh ones."""
     image_size: int | None = None

@@ -82,7 +82,9 @@ def train_by_gradient(model, inputs, examples, rows, choosing, config, plan, lab
     # a new optimizer each time: one that was built for other variables refuses these
     model.compile(
         optimizer=keras.optimizers.Adam(
-            _cosine(keras, plan.learning_rate, steps * plan.epochs), epsilon=plan.epsilon
+            _cosine(keras, plan.learning_rate, steps * plan.epochs),
+            epsilon=plan.epsilon,
+            global_clipnorm=1.0,  # one odd batch can otherwise kill a network of ReLUs for good
         ),
         loss=examples.task.loss(keras, plan.smoothing),
         weighted_metrics=examples.task.metrics(keras),
