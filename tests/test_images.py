@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import (
+from PIL import Image
+
+from keras_transfer.data import decoders, images
+from keras_transfer.errors import PictureError, UserError
+from keras_transfer.runtime import load_tensorflow
+from tests.pictures import (
     QUARTERS,
     STORED_TURNED,
     bomb_bytes,
@@ -16,11 +21,6 @@ from pictures import (
     quarters,
     save_turned,
 )
-from PIL import Image
-
-from keras_transfer.data import decoders, images
-from keras_transfer.errors import PictureError, UserError
-from keras_transfer.runtime import load_tensorflow
 
 READ = {  # what make_odd_pictures calls it: how far a pixel may be from the drawing
     "plain PNG": 0,

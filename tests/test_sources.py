@@ -5,11 +5,11 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
-from pictures import png_bytes, quarters
 
 from keras_transfer.data.sources import infer_task, read_source, safe_name
 from keras_transfer.data.splits import check_labels
 from keras_transfer.errors import UserError
+from tests.pictures import png_bytes, quarters
 
 COLUMNS = ["path", "label", "split", "group", "shown"]
 
