@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+import traceback
 from dataclasses import dataclass
 
 from keras_transfer import progress
@@ -16,6 +17,10 @@ OF_THE_SYSTEM = {  # errors of files that a user can do something about
     errno.ENOSPC: "Free some space, or choose another disk with --out",
     errno.EDQUOT: "Free some space, or choose another disk with --out",
     errno.EFBIG: "Choose a disk that takes larger files",
+    errno.EIO: "The disk may be failing",
+    **dict.fromkeys(
+        (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP), "Check the path"
+    ),
 }
 
 
@@ -52,8 +57,10 @@ def run_guarded(work, arguments_class, program, arguments=None):
         return DONE
     except (UserError, KeyboardInterrupt, OSError) as error:
         explained = _explain(error)
-        if debug or explained is None:
+        if explained is None:
             raise
+        if debug:
+            traceback.print_exc()
     message, code = explained
     print(f"keras-transfer: {message}", file=sys.stderr)
     return code

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from keras_transfer.data.sources import read_source
 from keras_transfer.errors import PictureError, UserError
 from keras_transfer.evaluate.splits import score_splits
 from keras_transfer.export.keras_file import load_keras_file
-from keras_transfer.features.engines import BATCH, run_batches, run_over
+from keras_transfer.features.engines import BATCH, keras_engine, run_batches, run_over
 from keras_transfer.tasks import find_task
 
 
@@ -38,9 +39,13 @@ class Predictor:
     def task(self):
         return find_task(self.about.task).of_outputs(self.about.outputs)
 
+    @cached_property
+    def _engine(self):
+        return keras_engine(self.model, BATCH)
+
     def answers(self, pixels):
         """Answers float32 (n, outputs) to pixels uint8 (n, size, size, 3)."""
-        return run_batches(self.model, pixels)
+        return run_batches(self.model, pixels, self._engine)
 
     def predict(self, paths, top=5, max_pixels=200_000_000):
         """A list of dicts, one a picture file, in the order of `find_pictures(paths)`.

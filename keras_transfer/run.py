@@ -6,7 +6,7 @@ import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from keras_transfer import __version__
+from keras_transfer import __version__, progress
 from keras_transfer.errors import UserError
 
 PARTIAL = ".partial"
@@ -33,19 +33,23 @@ class Run:
         file = run.folder / "run.json"
         if not file.is_file():
             raise UserError("no run here", folder, "A run folder has a run.json in it")
-        run.info = json.loads(file.read_text())
+        run.info = read_info(run.folder)
+        if run.info.get("state") != "finished":
+            found = f"{folder}: {run.info.get('state', 'a damaged run.json')}"
+            raise UserError("this run never finished", found, "Train it again")
         return run
 
     @classmethod
     def create(cls, folder, overwrite=False):
         """Begin a run that will be `folder`; until `finish` it is `folder`.partial."""
         target = Path(folder)
-        partial = target.with_name(target.name + PARTIAL)
         check_free(target, overwrite)
-        if partial.exists():
-            shutil.rmtree(partial)
+        partial = target.with_name(target.name + PARTIAL)
         run = cls(partial)
         try:
+            if partial.exists():
+                progress.say(f"replacing {partial}: a run that stopped before its end")
+                shutil.rmtree(partial)
             partial.mkdir(parents=True)
             run.write_info(state="running", pid=os.getpid(), versions=versions())
         except OSError as error:
@@ -79,6 +83,7 @@ class Run:
 
     def fail(self, reason):
         """Keep what there is under its partial name, and say why it stopped."""
+        self.info.pop("pid", None)
         if self.folder.is_dir():
             self.write_info(state="failed", reason=reason)
 
@@ -135,6 +140,9 @@ class Run:
 
     def export(self, *formats):
         """Write exports into `RUN/exports` and check each; {format: what the check found}."""
+        from keras_transfer.export.exports import check_formats
+
+        check_formats(formats)
         predictor = self.predictor
         return self.export_model(predictor.model, predictor.about, formats)
 
@@ -144,6 +152,8 @@ class Run:
 
         from keras_transfer.export.exports import write_exports
 
+        if not (self.folder / CHECK).is_file():
+            raise UserError("the pictures to prove exports on are gone", self.folder / CHECK)
         with np.load(self.folder / CHECK) as kept:
             pixels = kept["pixels"]
         return write_exports(model, about, self.folder / "exports", formats, pixels)
@@ -167,23 +177,49 @@ class Run:
 
 def check_free(target, overwrite):
     """Refuse a folder that is taken: by another run, something that is none, or one under way."""
+    if not target.name:
+        raise UserError("--out needs a name of its own", f"{str(target)!r}")
     partial = target.with_name(target.name + PARTIAL)
     if _alive(partial):
         raise UserError("a run is writing here right now", partial, "Wait for it, or use --out")
-    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+    if os.path.lexists(partial) and not _is_ours(partial):
+        raise UserError("the name that a run grows under is taken", partial, "Name another --out")
+    if not os.path.lexists(target) or _is_empty(target):
         return
-    if not (target / "run.json").is_file():
+    if not _is_ours(target):
         raise UserError("--out is taken by something that is no run", target, "Name another")
     if not overwrite:
         raise UserError("this run exists", target, "Name another with --out, or add --overwrite")
 
 
+def read_info(folder):
+    """What `run.json` in a folder says; empty where it is not one of ours."""
+    try:
+        info = json.loads((Path(folder) / "run.json").read_text())
+    except (OSError, ValueError):  # none there, or no JSON in it
+        return {}
+    ours = isinstance(info, dict) and "state" in info and "versions" in info
+    return info if ours else {}
+
+
+def _is_ours(folder):
+    """Whether a folder is a run, whole or not: only then may it go. A link never may."""
+    return not folder.is_symlink() and bool(read_info(folder))
+
+
+def _is_empty(folder):
+    return folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir())
+
+
 def _alive(partial):
     """Whether the process that writes `partial` still runs."""
+    info = read_info(partial)
+    pid = info.get("pid")
+    if info.get("state") != "running" or not isinstance(pid, int):
+        return False
     try:
-        pid = json.loads((partial / "run.json").read_text()).get("pid")
         os.kill(pid, 0)
-    except (FileNotFoundError, NotADirectoryError, ProcessLookupError, TypeError, ValueError):
+    except ProcessLookupError:
         return False
     except PermissionError:  # somebody else's process: it runs
         return True

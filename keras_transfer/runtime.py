@@ -34,6 +34,8 @@ def quiet_stderr():
         os.dup2(held.fileno(), 2)
         try:
             yield
+        except KeyboardInterrupt:  # nothing in there explains it
+            raise
         except BaseException:
             held.seek(0)
             os.write(keep, held.read())
@@ -53,6 +55,8 @@ def load_tensorflow():
 
         # looks for GPUs now: on a machine without a driver that writes errors later on
         tensorflow.config.list_logical_devices()
+    # a paragraph about retracing for each network that is run for the first time helps nobody
+    tensorflow.get_logger().setLevel("ERROR")
     return tensorflow
 
 
@@ -60,6 +64,8 @@ def load_tensorflow():
 def load_keras():
     """The `keras` module on the backend of `KERAS_BACKEND` (TensorFlow unless it is set)."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
+        load_tensorflow()
     with quiet_stderr():
         import keras
     return keras

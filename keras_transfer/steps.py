@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import json
+import os
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +18,9 @@ from keras_transfer.data.splits import check_labels, complete_splits, find_dupli
 from keras_transfer.errors import UserError
 from keras_transfer.evaluate.splits import SMALL, score_splits
 from keras_transfer.export.keras_file import About, save_keras
+from keras_transfer.export.names import name_lines
 from keras_transfer.model.factory import build_model
+from keras_transfer.model.trainable import check_part
 from keras_transfer.run import Run, check_free, next_folder
 from keras_transfer.runtime import choose_precision, load_keras, load_tensorflow, set_seed
 from keras_transfer.strategies import check_strategy, find_strategy
@@ -33,31 +36,53 @@ def check_config(config):
     """Refuse what cannot work before anything is read."""
     find_base(config.base)
     check_strategy(config)
+    if config.trainable != "auto":
+        check_part(config.base, config.trainable)
+    if config.weights not in ("auto", "imagenet", "none") and not Path(config.weights).exists():
+        advice = "Use auto, imagenet, none, or a file or run folder"
+        raise UserError("no weights here", repr(config.weights), advice)
 
 
 def find_target(source, config, out, overwrite):
     """The folder that the run will have, proven free."""
     if out is None:
         return next_folder(source.name, config.base, config.strategy)
-    check_free(Path(out), overwrite)
-    return Path(out)
+    target = Path(os.path.abspath(out)) if out else Path("")
+    check_free(target, overwrite)
+    return target
 
 
 def read_examples(source, config):
     """Read every picture, leave out what is broken, draw the splits, encode the labels."""
+    name = infer_task(source.table, source) if config.task == "auto" else config.task
+    check_labels(source.table, name)  # before hours of reading; and again without what is broken
     load_tensorflow()
     size = config.image_size or find_base(config.base).image_size
     pictures = read_pictures(source, size, config.resize, config.max_pixels)
     for note in (*source.notes, *pictures.notes):
         progress.say(f"note: {note}")
     check_left_out(pictures, config.max_left_out)
-    name = infer_task(pictures.table, source) if config.task == "auto" else config.task
+    _check_whole_classes(source.table, pictures, name)
     check_labels(pictures.table, name)
     table = complete_splits(pictures.table, name, config.seed)
     _name_duplicates(table)
     labels = list(table["label"])
     task = make_task(name, labels, (table["split"] == "train").to_numpy(), source.targets)
-    return Examples(replace(pictures, table=table), task, task.encode(labels))
+    examples = Examples(replace(pictures, table=table), task, task.encode(labels))
+    examples.weights(examples.rows("train"), config.class_weight)  # refuses what has no classes
+    return examples
+
+
+def _check_whole_classes(table, pictures, task):
+    """Refuse a set in which all pictures of a class, or of a split, are unreadable."""
+    for column in ("label", "split") if task == "classification" else ("split",):
+        gone = sorted(set(table[column]) - set(pictures.table[column]))
+        if gone:
+            raise UserError(
+                f"no picture with the {column} {gone[0]} can be read",
+                f"{pictures.left_out['path'].iloc[0]}: {pictures.left_out['reason'].iloc[0]}",
+                "Mend or remove them",
+            )
 
 
 def _name_duplicates(table):
@@ -88,14 +113,20 @@ def recording(target, overwrite, config, examples):
     """The Run of what happens inside; a caller's mistake leaves nothing, an accident its trace."""
     run = Run.create(target, overwrite)
     run.write_text("config.json", config.to_json())
-    run.write_text("classes.txt", "\n".join(examples.task.outputs) + "\n")
+    run.write_text("classes.txt", name_lines(examples.task.outputs))
     examples.pictures.left_out.to_csv(run.folder / "left_out.csv", index=False)
     try:
         with progress.logged(run.folder / "log.txt"):
             progress.say(_what(config, examples))
             yield run
-    except UserError:
-        run.discard()
+    except UserError as error:
+        if (
+            run.folder / "model.keras"
+        ).exists():  # hours of work, perhaps: only a later step failed
+            run.fail(str(error))
+            progress.warn(f"what was trained so far stays in {run.folder}")
+        else:
+            run.discard()
         raise
     except BaseException as error:
         with contextlib.suppress(OSError):  # the disk may be what failed

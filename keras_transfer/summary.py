@@ -1,6 +1,7 @@
 """What a person reads of a run: at the end of a training, and in a notebook."""
 
 import os
+from shlex import quote
 
 from keras_transfer.evaluate.scores import headline
 from keras_transfer.export.exports import read_exports
@@ -70,11 +71,11 @@ def _class_lines(splits):
     return ["", render(table), ""]
 
 
-def render(table):
+def render(table, width=110):
     """A rich table as plain text."""
     from rich.console import Console
 
-    console = Console(width=100, color_system=None, force_terminal=False)
+    console = Console(width=width, color_system=None, force_terminal=False)
     with console.capture() as capture:
         console.print(table)
     return capture.get().rstrip()
@@ -109,10 +110,10 @@ def _files(run):
 
 
 def export_lines(found):
-    """A line an export: where it is, how large, how close to the model."""
+    """A line an export: where it is, how large, and that it was proven."""
     return [
-        f"  {'exports/' + facts['path']:<24}{facts['bytes'] / 2**20:.1f} MiB, answers as the model "
-        f"does (logits within {facts['difference']:.0e} of their spread)"
+        f"  {'exports/' + facts['path']:<24}{facts['bytes'] / 2**20:.1f} MiB, "
+        "run and compared: answers as the model does"
         for facts in found.values()
     ]
 
@@ -120,7 +121,7 @@ def export_lines(found):
 def _next(run):
     return [
         "Next: try it on your own pictures",
-        f"  keras-transfer predict --model {_near(run.folder)} PICTURE_OR_FOLDER",
+        f"  keras-transfer predict --model {quote(_near(run.folder))} PICTURE_OR_FOLDER",
     ]
 
 

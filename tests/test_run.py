@@ -50,12 +50,13 @@ def test_a_partial_of_a_dead_process_is_replaced_of_a_live_one_not(tmp_path):
     dead.wait()
     partial = tmp_path / "a.partial"
     partial.mkdir()
-    (partial / "run.json").write_text(json.dumps({"pid": dead.pid}))
+    running = {"state": "running", "versions": {}}
+    (partial / "run.json").write_text(json.dumps({"pid": dead.pid, **running}))
     (partial / "old.txt").write_text("x")
     Run.create(tmp_path / "a")
     assert not (partial / "old.txt").exists()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as live:
-        (partial / "run.json").write_text(json.dumps({"pid": live.pid}))
+        (partial / "run.json").write_text(json.dumps({"pid": live.pid, **running}))
         with pytest.raises(UserError, match="writing here right now"):
             check_free(tmp_path / "a", overwrite=True)
         live.communicate(b"\n")
@@ -84,3 +85,33 @@ def test_a_read_only_folder_is_said(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(UserError, match="cannot be written"):
         Run.create(tmp_path / "a")
+
+
+@pytest.mark.parametrize("name", ["mine", "mine.partial"])
+@pytest.mark.parametrize("text", ["{", "[1]", '{"jog": 5}', None])
+def test_only_our_own_folders_are_ever_replaced(tmp_path, name, text):
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("precious")
+    if text:
+        (folder / "run.json").write_text(text)
+    with pytest.raises(UserError, match="taken"):
+        Run.create(tmp_path / "mine", overwrite=True)
+    assert (folder / "thesis.txt").exists()
+
+
+def test_links_and_names_that_are_none_are_refused(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UserError, match="no run"):
+        Run.create(tmp_path / "link", overwrite=True)
+    with pytest.raises(UserError, match="name of its own"):
+        Run.create("")
+
+
+def test_a_run_that_failed_frees_its_name_and_is_not_opened(tmp_path):
+    run = Run.create(tmp_path / "a")
+    run.fail("KeyboardInterrupt")
+    assert "pid" not in json.loads((run.folder / "run.json").read_text())
+    with pytest.raises(UserError, match="never finished"):
+        Run.open(run.folder)
+    Run.create(tmp_path / "a")

@@ -268,6 +268,9 @@ def break_one_class(folder):
         (lambda f: [p.unlink() for p in f.rglob("*.png")], [], "no pictures|empty"),
         (lambda f: None, ["--base", "vgg61"], "unknown base.*Did you mean vgg"),
         (lambda f: None, ["--weights", "nowhere.h5"], "nowhere.h5"),
+        (lambda f: None, ["--data", ""], "--data is empty"),
+        (lambda f: None, ["--strategy", "fine_tuning", "--trainable", "block9"], "block7"),
+        (lambda f: None, ["--strategy", "fine_tuning", "--trainable", "last:0"], "from 1"),
         (lambda f: None, ["--trainable", "all"], "keeps the whole base"),
         (lambda f: None, ["--image-size", "8"], "--image-size is out of range"),
         (

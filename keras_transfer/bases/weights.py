@@ -1,7 +1,9 @@
 """Weights of a base: a download, a package, a file; checked shape by shape before they are used."""
 
+import contextlib
 import hashlib
 import os
+import sys
 
 import numpy
 
@@ -24,7 +26,9 @@ def download_imagenet(name, build):
         UserError: no network and no cached file, or a cached file that does not fit.
     """
     try:
-        return build(weights="imagenet")
+        # Keras shows the download on stdout, which is for results
+        with contextlib.redirect_stdout(sys.stderr):
+            return build(weights="imagenet")
     except (OSError, ValueError) as error:  # no hash guards the files of MobileNet and V2
         advice = f"Delete its file in {_models_folder()}, so that it is fetched anew"
         raise UserError(

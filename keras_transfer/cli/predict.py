@@ -8,7 +8,7 @@ from typing import Literal
 
 import tyro
 
-from keras_transfer.command import Talk, run_guarded
+from keras_transfer.command import BELOW_BAR, DONE, Talk, run_guarded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +32,17 @@ def main(arguments=None):
 
     def work(asked):
         from keras_transfer.errors import UserError
-        from keras_transfer.predictor import Predictor
+        from keras_transfer.predictor import Predictor, find_pictures
 
         if not asked.paths:
             raise UserError("no pictures named", "", "Name files, folders or patterns")
         if asked.top < 1:
             raise UserError("--top must be at least 1", asked.top)
+        files = find_pictures(asked.paths)
         predictor = Predictor.load(asked.model)
-        results = predictor.predict(asked.paths, asked.top, asked.max_pixels)
+        results = predictor.predict(files, asked.top, asked.max_pixels)
         PRINTERS["json" if asked.json else asked.format](results)
+        return BELOW_BAR if all("error" in result for result in results) else DONE
 
     return run_guarded(work, PredictArguments, "keras-transfer predict", arguments)
 
@@ -75,7 +77,7 @@ def _print_table(results):
             continue
         sure = "  ".join(f"{name} {value:.3f}" for name, value in _pairs(result))
         table.add_row(result["path"], result["predicted"], sure)
-    print(render(table))
+    print(render(table, 160))
 
 
 def _pairs(result):

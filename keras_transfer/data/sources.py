@@ -65,6 +65,8 @@ def read_source(spec, task="auto"):
         return _read_frame(spec, task)
     if not isinstance(spec, (str, os.PathLike)):
         raise UserError("this is no description of data", type(spec).__name__, f"Known: {SPECS}")
+    if not str(spec).strip():
+        raise UserError("--data is empty", repr(str(spec)), f"Known: {SPECS}")
     if spec == "demo":
         return _read_demo(task)
     if isinstance(spec, str) and spec.startswith("tfds:"):

@@ -36,7 +36,9 @@ def check_labels(table, task):
     for split in ("val", "test"):
         unseen = sorted(set(_label_counts(table["label"][table["split"] == split])) - set(counts))
         if unseen:
-            advice = "Add training pictures of it, or leave those pictures out"
+            advice = "Add training pictures of them, or leave those pictures out"
+            if all(name.isdigit() for name in counts):
+                advice = "If these are amounts, not classes, add --task regression"
             raise UserError(f"labels in {split} that train lacks", _some(unseen), advice)
     scarce = sorted(name for name, count in counts.items() if count < 2)
     if scarce:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_transfer import progress
-from keras_transfer.errors import unknown_name
+from keras_transfer.errors import UserError, unknown_name
 from keras_transfer.export import FORMATS, export_model
 from keras_transfer.export.aside import write_text
 from keras_transfer.export.twin import float32_twin
@@ -29,9 +29,7 @@ def write_exports(model, about, folder, formats, pixels):
     Raises:
         UserError: see `export_model`; before anything is written where a format is unknown.
     """
-    for name in formats:
-        if name not in FORMATS:
-            raise unknown_name("export format", name, FORMATS)
+    check_formats(formats)
     twin = float32_twin(model)
     expected = np.asarray(twin.predict(pixels.astype(np.float32), verbose=0))
     found = {}
@@ -45,6 +43,15 @@ def write_exports(model, about, folder, formats, pixels):
     listed = read_exports(folder) | found
     write_text(Path(folder) / LIST, json.dumps(listed, indent=2) + "\n")
     return found
+
+
+def check_formats(formats):
+    """Refuse names that are no format, and no names at all."""
+    if not formats:
+        raise UserError("no format named", "", f"Known: {', '.join(FORMATS)}")
+    for name in formats:
+        if name not in FORMATS:
+            raise unknown_name("export format", name, FORMATS)
 
 
 def read_exports(folder):

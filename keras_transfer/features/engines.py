@@ -6,7 +6,7 @@ from keras_transfer import progress
 from keras_transfer.data.pipeline import evaluation_batches
 from keras_transfer.runtime import load_keras, load_tensorflow
 
-BATCH = 64  # pictures a call; larger ones gain nothing on a CPU
+BATCH = 32  # pictures a call; larger ones gain nothing on a CPU and cost memory
 
 
 def keras_engine(network, batch_size):
@@ -28,9 +28,12 @@ def keras_engine(network, batch_size):
     return run
 
 
-def run_batches(network, inputs):
-    """Outputs float32 (n, ...) of `network` for an array of inputs (n, ...), batch by batch."""
-    run = keras_engine(network, BATCH)
+def run_batches(network, inputs, engine=None):
+    """Outputs float32 (n, ...) of `network` for an array of inputs (n, ...), batch by batch.
+
+    `engine` is what `keras_engine(network, BATCH)` made before, so that it is not made again.
+    """
+    run = engine or keras_engine(network, BATCH)
     parts = np.array_split(inputs, range(BATCH, len(inputs), BATCH))
     return np.concatenate([run(np.asarray(part, np.float32)) for part in parts])
 

@@ -58,7 +58,12 @@ def _last_uses(model, position_of):
 
 
 def _moves(operation):
-    """Whether an operation trains, or answers differently from call to call while training."""
+    """Whether an operation trains, or answers differently from call to call while training.
+
+    The dropout that some bases carry themselves rests with the part of the base that is frozen.
+    """
+    if not getattr(operation, "trainable", True):
+        return False
     if getattr(operation, "trainable_weights", ()):
         return True
     return "seed_generator" in vars(operation) or getattr(operation, "rate", 0) > 0

@@ -1,7 +1,7 @@
 """Which part of the base trains."""
 
 from keras_transfer.bases.table import find_base
-from keras_transfer.errors import UserError, unknown_name
+from keras_transfer.errors import UserError
 from keras_transfer.model.factory import base_layers
 from keras_transfer.runtime import load_keras
 
@@ -33,11 +33,10 @@ def first_trainable(base, layer_names, part):
         return 0
     if part == "none":
         return len(layer_names)
+    check_part(base, part)
     if part.startswith("last:"):
         return max(0, len(layer_names) - _layer_count(part))
     stages = [name for name, _ in find_base(base).stages]
-    if part not in stages:
-        raise unknown_name("part to train", part, ["none", "all", "last:N", *stages])
     stage = stages.index(part)
     if stage == 0:
         return 0
@@ -45,8 +44,21 @@ def first_trainable(base, layer_names, part):
     return layer_names.index(last_below) + 1
 
 
+def check_part(base, part):
+    """Refuse a name that is no part of the base called `base`."""
+    if part in ("all", "none"):
+        return
+    if part.startswith("last:"):
+        _layer_count(part)
+        return
+    stages = [name for name, _ in find_base(base).stages]
+    if part not in stages:
+        known = f"{base} has: all, none, last:N, {', '.join(stages)}"
+        raise UserError("unknown part to train", repr(part), known)
+
+
 def _layer_count(part):
     count = part.removeprefix("last:")
-    if not count.isdigit():
-        raise UserError("last:N needs a whole number", part, "For example last:20")
+    if not count.isdigit() or int(count) < 1:
+        raise UserError("last:N needs a whole number from 1", part, "For example last:20")
     return int(count)

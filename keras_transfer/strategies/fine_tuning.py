@@ -58,7 +58,7 @@ def fine_tuning(model, examples, config):
     history, best = train_by_gradient(
         network, inputs, examples, rows, choosing, config, plan, "Fine-tuning"
     )
-    share, judgement = _best_share(network, inputs, examples, choosing, start, head)
+    share, judgement = _best_share(network, inputs, examples, config, choosing, start, head)
     if not share:
         model.set_weights(untouched)
         _fit_head(model, examples, config)
@@ -90,7 +90,9 @@ def _head_first(model, examples, config, rows, choosing):
     else:
         solve_head(model, examples, config, rows)
     prefix, suffix = cut(model)
-    return judge_inputs(suffix, stored_inputs(prefix, examples, choosing), examples)(choosing)
+    return judge_inputs(suffix, stored_inputs(prefix, examples, choosing), examples, config)(
+        choosing
+    )
 
 
 def _fit_head(model, examples, config):
@@ -142,10 +144,13 @@ def _prepare(model, examples, config, recipe):
         shape = (pictures.size, pictures.size, 3)
         return model, Inputs(pictures.batch, shape, augmentation)
     prefix, suffix = cut(model)
-    return suffix, stored_inputs(prefix, examples, np.arange(len(pictures)))
+    if not prefix.weights:  # all trains: there is nothing to store
+        return model, Inputs(pictures.batch, (pictures.size, pictures.size, 3))
+    train, choosing = examples.rows("train"), examples.choosing_rows(config.seed)[1]
+    return suffix, stored_inputs(prefix, examples, np.union1d(train, choosing))
 
 
-def _best_share(network, inputs, examples, choosing, start, head):
+def _best_share(network, inputs, examples, config, choosing, start, head):
     """Leave in `network` the best mixture of the weights `start` and its own.
 
     Args:
@@ -154,14 +159,14 @@ def _best_share(network, inputs, examples, choosing, start, head):
     Returns:
         (share, Judgement) of the mixture; share 0 and a temperature of 1 where none is better.
     """
-    tuned, judged = network.get_weights(), judge_inputs(network, inputs, examples)
+    tuned, judged = network.get_weights(), judge_inputs(network, inputs, examples, config)
     tried = {}
     for share in SHARES:
         _mix(network, start, tuned, share)
         tried[share] = judged(choosing)
-    share = min(tried, key=lambda share: tried[share].loss)
+    share = min(tried, key=lambda share: np.nan_to_num(tried[share].loss, nan=np.inf))
     judgement = tried[share]
-    if judgement.loss >= head.loss:
+    if not judgement.loss < head.loss:  # also when it is no number
         share, judgement = 0.0, head._replace(temperature=1.0)
     _mix(network, start, tuned, share)
     progress.say(

@@ -91,7 +91,7 @@ def train_by_gradient(model, inputs, examples, rows, choosing, config, plan, lab
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
     with progress.bar(label, plan.epochs) as advance:
-        judged = judge_inputs(model, inputs, examples)
+        judged = judge_inputs(model, inputs, examples, config)
         keeper = _BestKeeper(model, plan, judged, choosing, advance)
         callback = keras.callbacks.LambdaCallback(on_epoch_end=keeper.epoch_ended)
         # shuffled already, in an order that is a function of the seed
@@ -113,14 +113,15 @@ def _cosine(keras, rate, steps):
     )
 
 
-def judge_inputs(model, inputs, examples):
+def judge_inputs(model, inputs, examples, config):
     """A function of row numbers: the Judgement of `model` on these examples."""
     run = keras_engine(model, BATCH)
 
     def judged(rows):
         parts = np.array_split(rows, range(BATCH, len(rows), BATCH))
         answers = [run(np.asarray(inputs.fetch(part), np.float32)) for part in parts]
-        return judge(examples.task, examples.targets[rows], np.concatenate(answers))
+        weights = examples.weights(rows, config.class_weight)
+        return judge(examples.task, examples.targets[rows], np.concatenate(answers), weights)
 
     return judged
 
@@ -142,12 +143,13 @@ class _BestKeeper:
         # a whole schedule ends in its best weights; the pictures for choosing are for stopping
         whole = math.isinf(self.plan.patience)
         loss = -row["epoch"] if whole else row.get("choosing_loss", -row["epoch"])
-        if math.isfinite(row["loss"]) and loss < self.best_loss:
+        finite = math.isfinite(row["loss"]) and math.isfinite(row.get("choosing_loss", 0.0))
+        if finite and loss < self.best_loss:
             self.best, self.best_loss = row["epoch"], loss
             self.weights = [variable.numpy() for variable in self.model.weights]
         waited = row["epoch"] - self.best >= self.plan.patience
         late = time.monotonic() > self.plan.deadline
-        self.model.stop_training = waited or late or not math.isfinite(row["loss"])
+        self.model.stop_training = waited or late or not finite
 
     def _judgement(self):
         if not len(self.choosing):

@@ -20,17 +20,24 @@ class Judgement(NamedTuple):
     quality: float  # accuracy; the share of labels right; 1 - squared error in units of spread
 
 
-def judge(task, targets, answers):
-    """The Judgement of `answers` (n, outputs) against `targets`, as `task.encode` gives them."""
+def judge(task, targets, answers, weights=None):
+    """The Judgement of `answers` (n, outputs) against `targets`, as `task.encode` gives them.
+
+    `weights` (n,) say how much each picture counts in the loss; by default all alike.
+    """
     quality = task.quality(targets, answers)
     if task.activation == "linear":
-        return Judgement(float(task.losses(targets, answers).mean()), 1.0, quality)
+        return Judgement(_mean(task.losses(targets, answers), weights), 1.0, quality)
     losses = [
-        float(task.losses(targets, tempered(task, answers, temperature)).mean())
+        _mean(task.losses(targets, tempered(task, answers, temperature)), weights)
         for temperature in TEMPERATURES
     ]
     best = int(np.argmin(losses))
     return Judgement(losses[best], float(TEMPERATURES[best]), quality)
+
+
+def _mean(losses, weights):
+    return float(np.average(losses, weights=weights))
 
 
 def tempered(task, answers, temperature):

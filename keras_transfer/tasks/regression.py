@@ -7,6 +7,8 @@ import numpy as np
 
 from keras_transfer.errors import UserError
 
+LARGEST = 1e15  # squares of larger numbers leave float32
+
 
 @dataclass(frozen=True)
 class Regression:
@@ -24,11 +26,15 @@ class Regression:
 
     @classmethod
     def from_labels(cls, labels, train, targets=()):
+        largest = max(abs(float(n)) for row in _rows(labels) for n in row)
+        if largest > LARGEST:
+            raise UserError("numbers too large to be learned", f"{largest:g}", "Use another unit")
         numbers = _matrix(labels)[np.asarray(train)]
         spread = numbers.std(axis=0)
         if not (spread > 0).all():
             raise UserError("a regression needs numbers that differ in train", numbers[0][0])
-        names = tuple(targets) or ("value",)
+        unnamed = [f"value_{place}" for place in range(1, numbers.shape[1] + 1)]
+        names = tuple(targets) or (tuple(unnamed) if len(unnamed) > 1 else ("value",))
         return cls(names, tuple(map(float, spread)), tuple(map(float, numbers.mean(axis=0))))
 
     @classmethod
@@ -68,6 +74,9 @@ class Regression:
         return "|".join(f"{number:.6g}" for number in prediction)
 
 
+def _rows(labels):
+    return [label if isinstance(label, (tuple, list, np.ndarray)) else (label,) for label in labels]
+
+
 def _matrix(labels):
-    rows = [label if isinstance(label, (tuple, list, np.ndarray)) else (label,) for label in labels]
-    return np.array(rows, dtype=np.float32)
+    return np.array(_rows(labels), dtype=np.float32)
