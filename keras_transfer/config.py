@@ -63,7 +63,7 @@ class TrainConfig:
     seed: int = 0
     """Drives every draw: splits, initial weights, order, augmentation."""
     time_budget: float | None = None
-    """Minutes after which training stops at the next epoch and keeps the best so far."""
+    """Minutes of training after which it stops at the next epoch and keeps the best so far."""
     max_left_out: float = 0.05
     """Share of unreadable pictures above which the run is refused."""
     max_pixels: int = 200_000_000

@@ -98,6 +98,23 @@ def test_cut_pieces_answer_as_the_whole(family):
         }
 
 
+def test_a_frozen_base_with_dropout_of_its_own_is_still_while_training():
+    model = tiny("efficientnet_b0")
+    shake_norms(model)
+    x = pictures(model)
+    stages = [name for name, _ in BASES["efficientnet_b0"].stages]
+
+    def answers_alike():
+        said = [np.asarray(model(x, training=training)) for training in (True, False)]
+        return np.allclose(*said, atol=1e-6)
+
+    assert answers_alike()
+    set_trainable(model, stages[-3])
+    assert not answers_alike()  # what trains has its dropout back
+    set_trainable(model, "none")
+    assert answers_alike()
+
+
 def test_every_clean_cut_of_a_residual_network_splits_it():
     keras = load_keras()
     model = tiny()

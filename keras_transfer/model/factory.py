@@ -57,7 +57,16 @@ def build_model(
     model = keras.Model(body.input, answer, name=base)
     for layer in base_layers(model):
         layer.trainable = False
+        if isinstance(layer, keras.layers.Dropout):
+            hold_dropout(layer, True)
     return model
+
+
+def hold_dropout(layer, held):
+    """Switch a base's own dropout off (or on again): `layer.trainable = False` does not do that."""
+    if not hasattr(layer, "own_rate"):
+        layer.own_rate = layer.rate
+    layer.rate = 0.0 if held else layer.own_rate
 
 
 def _pool(keras, pooling):

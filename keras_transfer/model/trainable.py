@@ -2,7 +2,7 @@
 
 from keras_transfer.bases.table import find_base
 from keras_transfer.errors import UserError
-from keras_transfer.model.factory import base_layers
+from keras_transfer.model.factory import base_layers, hold_dropout
 from keras_transfer.runtime import load_keras
 
 
@@ -13,6 +13,8 @@ def set_trainable(model, part, batch_norm=False):
         model: from `build_model`.
         part: "none", "all", the name of a stage (it and all after it), or "last:N" layers.
         batch_norm: whether the batch norms of that part train too.
+
+    Dropout that the base itself has is off in the part that does not train.
 
     Raises:
         UserError: no such stage; the stages of this base are named.
@@ -25,6 +27,8 @@ def set_trainable(model, part, batch_norm=False):
         # (keras issue 20285). Their own flag does.
         held = isinstance(layer, norms) and not batch_norm
         layer.trainable = position >= first and not held
+        if isinstance(layer, load_keras().layers.Dropout):
+            hold_dropout(layer, position < first)
 
 
 def first_trainable(base, layer_names, part):

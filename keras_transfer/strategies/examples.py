@@ -1,5 +1,6 @@
 """What a strategy learns from: pictures, their encoded labels, and who is in which split."""
 
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,12 +24,14 @@ class Examples:
         task: one of `tasks`.
         targets: what `task.encode` made of the labels, one row a picture.
         store: where features come from.
+        begun: when they were ready to train on (`time.monotonic()`); a budget of time counts on.
     """
 
     pictures: Pictures
     task: object
     targets: np.ndarray
     store: FeatureStore = field(default_factory=FeatureStore)
+    begun: float = field(default_factory=time.monotonic)
 
     @property
     def splits(self):

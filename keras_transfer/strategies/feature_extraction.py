@@ -61,13 +61,13 @@ def _with_views(prefix, examples, config, rows):
 def train_hidden_head(model, examples, config):
     """Train a head with hidden layers on stored features; its history.
 
-    How many epochs are enough is chosen on a tenth of train; then the head starts anew and trains
-    so long on all of train, which costs little from stored features.
+    How many epochs are enough is chosen on a part of train; then the head starts anew and trains
+    so long on all of train, which costs little from stored features, unless time is limited.
     """
     rows, choosing, is_val = examples.choosing_rows(config.seed)
     start = model.get_weights()
     history, best = fit_hidden_head(model, examples, config, rows, choosing)
-    if not is_val:
+    if not is_val and config.time_budget is None:
         model.set_weights(start)
         rows, nobody = examples.rows("train"), np.array([], dtype=np.int64)
         fit_hidden_head(model, examples, config, rows, nobody, best)
@@ -78,7 +78,7 @@ def fit_hidden_head(model, examples, config, rows, choosing, epochs=None):
     """Train the head on `rows`; (history, best epoch). `epochs` fixes how long."""
     prefix, suffix = cut(model)
     inputs = stored_inputs(prefix, examples, np.union1d(rows, choosing))
-    plan = make_plan(config, recipes.hidden_head(len(rows), config.batch_size))
+    plan = make_plan(config, recipes.hidden_head(len(rows), config.batch_size), examples.begun)
     if epochs:
         plan = plan._replace(epochs=epochs, patience=math.inf)
     label = "Training the head"

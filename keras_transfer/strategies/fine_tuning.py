@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_transfer import progress
 from keras_transfer.bases.table import find_base
+from keras_transfer.data.pictures import MEMORY_LIMIT
 from keras_transfer.model.cut import cut
 from keras_transfer.model.trainable import set_trainable
 from keras_transfer.runtime import load_keras
@@ -52,7 +53,7 @@ def fine_tuning(model, examples, config):
     untouched = model.get_weights()
     head = _head_first(model, examples, config, rows, choosing)
     recipe = recipes.fine_tuning(len(rows), config.batch_size)
-    plan = make_plan(config, recipe)
+    plan = make_plan(config, recipe, examples.begun)
     network, inputs = _prepare(model, examples, config, recipe)
     start = network.get_weights()
     history, best = train_by_gradient(
@@ -60,8 +61,9 @@ def fine_tuning(model, examples, config):
     )
     share, judgement = _best_share(network, inputs, examples, config, choosing, start, head)
     if not share:
-        model.set_weights(untouched)
-        _fit_head(model, examples, config)
+        if config.time_budget is None or not config.hidden_units:
+            model.set_weights(untouched)
+            _fit_head(model, examples, config)
     elif _can_refit(examples, rows, config):
         model.set_weights(untouched)
         again = plan._replace(epochs=best, patience=math.inf)
@@ -74,7 +76,7 @@ def _from_scratch(model, examples, config, rows, choosing):
     """Train a network without pretrained weights; its history. There is no head to fall back on."""
     recipe = recipes.from_scratch(len(rows), config.batch_size)
     network, inputs = _prepare(model, examples, config, recipe)
-    plan = make_plan(config, recipe)
+    plan = make_plan(config, recipe, examples.begun)
     history, best = train_by_gradient(
         network, inputs, examples, rows, choosing, config, plan, "Training from scratch"
     )
@@ -144,10 +146,14 @@ def _prepare(model, examples, config, recipe):
         shape = (pictures.size, pictures.size, 3)
         return model, Inputs(pictures.batch, shape, augmentation)
     prefix, suffix = cut(model)
+    rows = np.union1d(examples.rows("train"), examples.choosing_rows(config.seed)[1])
+    needed = 4 * len(rows) * int(np.prod(prefix.output.shape[1:]))
     if not prefix.weights:  # all trains: there is nothing to store
         return model, Inputs(pictures.batch, (pictures.size, pictures.size, 3))
-    train, choosing = examples.rows("train"), examples.choosing_rows(config.seed)[1]
-    return suffix, stored_inputs(prefix, examples, np.union1d(train, choosing))
+    if needed > MEMORY_LIMIT:
+        progress.say(f"activations take {needed / 2**30:.1f} GiB: the base runs in each epoch")
+        return model, Inputs(pictures.batch, (pictures.size, pictures.size, 3))
+    return suffix, stored_inputs(prefix, examples, rows)
 
 
 def _best_share(network, inputs, examples, config, choosing, start, head):

@@ -38,14 +38,17 @@ class Plan(NamedTuple):
     smoothing: float = 0.0  # of class labels
 
 
-def make_plan(config, recipe):
-    """What the user named, else what the strategy's recipe recommends; the clock starts here."""
+def make_plan(config, recipe, begun):
+    """What the user named, else what the strategy's recipe recommends.
+
+    `begun` is when the budget of time began to run: the same for every training of a run.
+    """
     budget = config.time_budget
     return Plan(
         epochs=config.epochs or recipe.epochs,
         learning_rate=config.learning_rate or recipe.learning_rate,
         patience=config.patience or recipe.patience or math.inf,
-        deadline=math.inf if budget is None else time.monotonic() + 60 * budget,
+        deadline=math.inf if budget is None else begun + 60 * budget,
         epsilon=recipe.epsilon,
         smoothing=recipe.smoothing,
     )
@@ -141,7 +144,7 @@ class _BestKeeper:
         self.history.append(row)
         self.advance()
         # a whole schedule ends in its best weights; the pictures for choosing are for stopping
-        whole = math.isinf(self.plan.patience)
+        whole = math.isinf(self.plan.patience) and math.isinf(self.plan.deadline)
         loss = -row["epoch"] if whole else row.get("choosing_loss", -row["epoch"])
         finite = math.isfinite(row["loss"]) and math.isfinite(row.get("choosing_loss", 0.0))
         if finite and loss < self.best_loss:
