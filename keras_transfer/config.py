@@ -45,8 +45,8 @@ class TrainConfig:
     """Random flips, rotations, zooms, brightness and contrast while training; auto is none for
     feature_extraction and light for fine_tuning."""
     views: int = 4
-    """With feature_extraction and augmentation: seeded versions of each picture, the plain one
-    included."""
+    """Seeded versions of each picture, the plain one included, where features are stored and
+    pictures augmented."""
     class_weight: Literal["none", "balanced"] = "none"
     """balanced counts each class alike, however many pictures it has."""
     epochs: int | None = None

@@ -13,7 +13,7 @@ def training_batches(fetch, shape, targets, weights, config, epochs, augmentatio
     see the same, and one that goes on sees what it would have seen.
 
     Args:
-        fetch: row numbers (int64 array) -> inputs (len, *shape): pixels or stored features.
+        fetch: row numbers (int64 array), epoch -> inputs (len, *shape): pixels or stored features.
         shape: of one input.
         targets, weights: arrays (n, ...) and (n,).
         config: gives `batch_size` and `seed`.
@@ -33,7 +33,7 @@ def training_batches(fetch, shape, targets, weights, config, epochs, augmentatio
         order = np.random.default_rng([config.seed, epoch]).permutation(count)
         rows = order[place * batch : (place + 1) * batch]
         draws = draw(config.seed, epoch, rows) if kind else np.zeros((len(rows), 0), np.float32)
-        inputs = np.ascontiguousarray(fetch(rows), dtype=np.float32)
+        inputs = np.ascontiguousarray(fetch(rows, epoch), dtype=np.float32)
         return inputs, targets[rows], weights[rows], draws
 
     kinds = (tf.float32, tf.as_dtype(targets.dtype), tf.as_dtype(weights.dtype), tf.float32)

@@ -26,7 +26,11 @@ class FeatureStore:
         self._kept = {}
 
     def features(self, prefix, pictures, rows, view=None):
-        """Features float32 (len(rows), *shape) of the pictures with these row numbers.
+        """Features float32 (len(rows), *shape) of the pictures with these row numbers."""
+        return self.table(prefix, pictures, rows, view)[np.asarray(rows)]
+
+    def table(self, prefix, pictures, rows, view=None):
+        """An array (len(pictures), *shape) that holds the features of `rows`; not a copy.
 
         Args:
             prefix: the frozen `keras.Model` from `model.cut`.
@@ -45,7 +49,7 @@ class FeatureStore:
             have[missing] = True
             self.computed += len(missing)
             self.seconds += time.monotonic() - begun
-        return array[rows]
+        return array
 
     def _array(self, prefix, pictures, view):
         key = (weights_fingerprint(prefix), prefix.layers[-1].name, id(pictures), view)

@@ -51,9 +51,8 @@ def solve_head(model, examples, config, rows):
 
 def _with_views(prefix, examples, config, rows):
     """Features of `rows`, then of each seeded version of them; and how often each row is there."""
-    views = [None]
-    if config.strategy == "feature_extraction" and config.augment in ("light", "standard"):
-        views += [(config.augment, config.seed, number) for number in range(1, config.views)]
+    changed = config.strategy == "feature_extraction" and config.augment != "auto"
+    views = seeded_views(config.augment if changed else "none", config)
     store, pictures = examples.store, examples.pictures
     return np.concatenate([store.features(prefix, pictures, rows, v) for v in views]), len(views)
 
@@ -85,9 +84,29 @@ def fit_hidden_head(model, examples, config, rows, choosing, epochs=None):
     return train_by_gradient(suffix, inputs, examples, rows, choosing, config, plan, label)
 
 
-def stored_inputs(prefix, examples, rows):
-    """Inputs that come from the store: what `prefix` makes of the pictures `rows`."""
-    features = examples.store.features(prefix, examples.pictures, rows)
-    place = np.full(len(examples.pictures), -1)
-    place[rows] = np.arange(len(rows))
-    return Inputs(lambda wanted: features[place[wanted]], features.shape[1:])
+def stored_inputs(prefix, examples, rows, views=(None,), changed=()):
+    """Inputs that come from the store: what `prefix` makes of the pictures `rows`.
+
+    Args:
+        views: versions of the pictures (see `FeatureStore`) that training visits in turn, the
+            plain one first: it is what judging asks for.
+        changed: row numbers of which the other versions are wanted.
+    """
+    store, pictures = examples.store, examples.pictures
+    plain = store.table(prefix, pictures, rows)
+    tables = [plain, *(store.table(prefix, pictures, changed, view) for view in views[1:])]
+
+    def fetch(wanted, epoch=None):
+        if epoch is None or len(tables) == 1:
+            return plain[wanted]
+        turns = (epoch + wanted) % len(tables)  # an epoch has something of each version
+        return np.stack([tables[turn][row] for turn, row in zip(turns, wanted, strict=True)])
+
+    return Inputs(fetch, plain.shape[1:])
+
+
+def seeded_views(augmentation, config):
+    """The versions of a picture that a run looks at: the plain one, then seeded changed ones."""
+    if augmentation == "none":
+        return [None]
+    return [None, *((augmentation, config.seed, number) for number in range(1, config.views))]

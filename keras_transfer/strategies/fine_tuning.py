@@ -19,6 +19,7 @@ from keras_transfer.runtime import load_keras
 from keras_transfer.strategies import recipes
 from keras_transfer.strategies.feature_extraction import (
     fit_hidden_head,
+    seeded_views,
     solve_head,
     stored_inputs,
     train_hidden_head,
@@ -125,7 +126,8 @@ def _tune_on_all(model, examples, config, recipe, plan, share):
 def _prepare(model, examples, config, recipe):
     """Set what trains; the network to train, and its inputs.
 
-    Pictures that are augmented run through all of it, others through what lies above the cut.
+    It is what lies above the cut, and its inputs are stored, also those of the changed versions
+    of each picture; or the whole network on pixels, where that costs less or needs less memory.
     """
     fresh = config.weights == "none"
     part = config.trainable
@@ -140,20 +142,29 @@ def _prepare(model, examples, config, recipe):
         for layer in model.layers:
             if isinstance(layer, load_keras().layers.BatchNormalization):
                 layer.momentum = FRESH_MOMENTUM
-    pictures = examples.pictures
     augmentation = recipe.augment if config.augment == "auto" else config.augment
-    if augmentation != "none":
-        shape = (pictures.size, pictures.size, 3)
-        return model, Inputs(pictures.batch, shape, augmentation)
+    views = seeded_views(augmentation, config)
     prefix, suffix = cut(model)
-    rows = np.union1d(examples.rows("train"), examples.choosing_rows(config.seed)[1])
-    needed = 4 * len(rows) * int(np.prod(prefix.output.shape[1:]))
-    if not prefix.weights:  # all trains: there is nothing to store
-        return model, Inputs(pictures.batch, (pictures.size, pictures.size, 3))
+    train = examples.rows("train")
+    if _is_worth_storing(prefix, len(views) * len(train), config.epochs or recipe.epochs, views):
+        rows = np.union1d(train, examples.choosing_rows(config.seed)[1])
+        return suffix, stored_inputs(prefix, examples, rows, views, train)
+    pictures = examples.pictures
+
+    def pixels(rows, epoch=None):
+        return pictures.batch(rows)
+
+    return model, Inputs(pixels, (pictures.size, pictures.size, 3), augmentation)
+
+
+def _is_worth_storing(prefix, count, epochs, views):
+    """Whether `count` activations fit, and cost less than to run the base in each epoch."""
+    if not prefix.weights or epochs <= len(views):  # all trains: there is nothing to store
+        return False
+    needed = 4 * count * int(np.prod(prefix.output.shape[1:]))
     if needed > MEMORY_LIMIT:
         progress.say(f"activations take {needed / 2**30:.1f} GiB: the base runs in each epoch")
-        return model, Inputs(pictures.batch, (pictures.size, pictures.size, 3))
-    return suffix, stored_inputs(prefix, examples, rows)
+    return needed <= MEMORY_LIMIT
 
 
 def _best_share(network, inputs, examples, config, choosing, start, head):

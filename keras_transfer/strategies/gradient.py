@@ -19,7 +19,8 @@ WARM_UP = 0.1  # share of the steps over which the rate rises
 class Inputs(NamedTuple):
     """Where a model's inputs come from: pixels or stored features.
 
-    `fetch` takes row numbers and gives arrays (n, *shape); `augmentation` is for pixels alone.
+    `fetch` takes row numbers and gives arrays (n, *shape); told the epoch too, it may give
+    changed versions of the pictures. `augmentation` is for pixels alone.
     """
 
     fetch: object
@@ -74,7 +75,7 @@ def train_by_gradient(model, inputs, examples, rows, choosing, config, plan, lab
     keras = load_keras()
     weights = examples.weights(rows, config.class_weight)
     dataset, steps = training_batches(
-        lambda places: inputs.fetch(rows[places]),
+        lambda places, epoch: inputs.fetch(rows[places], epoch),
         inputs.shape,
         examples.targets[rows],
         weights,
