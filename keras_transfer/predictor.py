@@ -1,7 +1,7 @@
 """A trained model that takes pictures and answers with names."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 from keras_transfer import progress
 from keras_transfer.data.images import PICTURE_ENDINGS, load_picture
 from keras_transfer.data.pictures import WORKERS, check_left_out, read_pictures
+from keras_transfer.data.roles import ROLES, read_roles
 from keras_transfer.data.sources import read_source
 from keras_transfer.errors import PictureError, UserError
 from keras_transfer.evaluate.splits import score_splits
@@ -25,15 +26,19 @@ class Predictor:
     Attributes:
         model: `keras.Model`, pixels in, answers out.
         about: `export.keras_file.About`.
+        learned: {sha256: role} of the pictures that trained it or chose something; empty where
+            the model's file stands alone.
     """
 
     model: object
     about: object
+    learned: dict = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(cls, path):
         """From a run folder or a `.keras` file."""
-        return cls(*load_keras_file(model_file(path)))
+        file = model_file(path)
+        return cls(*load_keras_file(file), read_roles(file.parent))
 
     @property
     def task(self):
@@ -91,14 +96,46 @@ class Predictor:
         return {"predicted": self.task.read(answer), "probabilities": likely}
 
     def evaluate(self, data, max_left_out=0.05, max_pixels=200_000_000, seed=0):
-        """The `splits` of metrics.json for any SPEC whose labels the model knows."""
-        source = read_source(data, self.about.task)
+        """The `splits` of metrics.json for any SPEC whose labels the model knows.
+
+        A split with pictures that trained the model, or chose something, is `used_to_choose`, and
+        a warning says how many they are.
+        """
+        source = _in_order(read_source(data, self.about.task), self.about)
         pictures = read_pictures(source, self.about.image_size, self.about.resize, max_pixels)
         check_left_out(pictures, max_left_out)
         check_known(pictures.table, self.about)
         targets = self.task.encode(list(pictures.table["label"]))
         answers = run_over(self.model, pictures, np.arange(len(pictures)), "Evaluating")
-        return score_splits(self.task, pictures.table, targets, answers, seed=seed)
+        used = self._name_learned(pictures.table)
+        return score_splits(self.task, pictures.table, targets, answers, used, seed)
+
+    def _name_learned(self, table):
+        """Splits with pictures that the model learned from; a warning for each."""
+        roles = table["sha256"].map(self.learned)
+        for split in sorted(set(table["split"][roles.notna()])):
+            inside = roles[table["split"] == split]
+            counts = [f"{n} {ROLES[role]}" for role, n in inside.value_counts().items()]
+            where = f"of the {len(inside)} pictures" + (f" of {split}" if split else "")
+            progress.warn(
+                f"{where} {' and '.join(counts)}: their score says little about new pictures"
+            )
+        return {split or "all" for split in table["split"][roles.notna()]}
+
+
+def _in_order(source, about):
+    """`source` with several numbers a picture in the order of the model's answers."""
+    if not source.targets or source.targets == about.outputs:
+        return source
+    if set(source.targets) != set(about.outputs):
+        raise UserError(
+            "the model predicts other numbers",
+            ", ".join(source.targets),
+            f"It predicts {', '.join(about.outputs)}",
+        )
+    places = [source.targets.index(name) for name in about.outputs]
+    labels = source.table["label"].map(lambda label: tuple(label[place] for place in places))
+    return replace(source, table=source.table.assign(label=labels), targets=about.outputs)
 
 
 def check_known(table, about):

@@ -13,6 +13,7 @@ import numpy as np
 from keras_transfer import progress
 from keras_transfer.bases.table import find_base
 from keras_transfer.data.pictures import check_left_out, read_pictures
+from keras_transfer.data.roles import write_roles
 from keras_transfer.data.sources import infer_task, read_source
 from keras_transfer.data.splits import check_labels, complete_splits, find_duplicates
 from keras_transfer.errors import UserError
@@ -163,7 +164,6 @@ def build(config, task):
 
 def evaluate(model, examples, config):
     """(the `splits` of metrics.json, {split: answers}) on val and test."""
-    used = {"val"} if _val_chose(examples, config) else set()
     answers = {
         split: examples.answers(model, examples.rows(split))
         for split in ("val", "test")
@@ -175,7 +175,7 @@ def evaluate(model, examples, config):
         examples.pictures.table.iloc[rows],
         examples.targets[rows],
         np.concatenate(list(answers.values())),
-        used,
+        _chosen_by(examples, config),
         config.seed,
     )
     for split, score in scores.items():
@@ -184,10 +184,10 @@ def evaluate(model, examples, config):
     return scores, answers
 
 
-def _val_chose(examples, config):
-    """Whether val chose the epochs: only gradient training does that, and not always."""
+def _chosen_by(examples, config):
+    """Splits besides train that chose epochs: only gradient training asks val, and not always."""
     gradient = config.strategy != "feature_extraction" or config.hidden_units
-    return bool(gradient) and examples.choosing_rows(config.seed)[2]
+    return {"val"} if gradient and examples.choosing_rows(config.seed)[2] else set()
 
 
 def about(examples, config):
@@ -205,6 +205,7 @@ def write(run, model, history, examples, answers, config):
         writer.writeheader()
         writer.writerows(history)
     _write_predictions(run.folder / "predictions.csv", examples, answers)
+    write_roles(run.folder, examples.pictures.table, _chosen_by(examples, config))
 
 
 def _write_predictions(path, examples, answers):

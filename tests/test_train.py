@@ -11,10 +11,16 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import keras_transfer as kt
 from keras_transfer import train
+from keras_transfer.data.roles import read_roles, write_roles
+from keras_transfer.data.sources import Source
+from keras_transfer.errors import UserError
+from keras_transfer.export.keras_file import About
+from keras_transfer.predictor import _in_order
 from tests.conftest import KINDS
 
 FAST = ["--image-size", "64", "--no-export", "--quiet"]
@@ -59,6 +65,7 @@ def test_a_run_holds_what_it_should(finished):
         "model.keras",
         "predictions.csv",
         "run.json",
+        "splits.csv",
     }
     assert run.info["state"] == "finished"
     assert run.classes == KINDS
@@ -139,11 +146,33 @@ def test_the_run_says_what_it_is(finished):
 
 def test_evaluate_gives_the_scores_of_the_training(finished):
     run, photos = finished
-    code, out, _ = run_command("evaluate", "--model", run.folder, "--data", photos, "--json")
+    code, out, said = run_command("evaluate", "--model", run.folder, "--data", photos, "--json")
     assert code == 0
     splits = json.loads(out)["splits"]
     assert splits["val"]["accuracy"] == run.metrics["splits"]["val"]["accuracy"]
     assert set(splits) == {"train", "val", "test"}
+    assert "of the 36 pictures of train 36 trained it" in said
+    assert [splits[name]["used_to_choose"] for name in splits] == [True, False, False]
+
+
+def numbers_called(targets, labels):
+    column = pd.Series(labels, dtype=object)
+    return Source("x", pd.DataFrame({"label": column}), None, None, "table", (), targets)
+
+
+def test_several_numbers_are_scored_by_their_names():
+    about = About("regression", ("height", "width"), "squeeze", 64, "vgg16")
+    source = _in_order(numbers_called(("width", "height"), [(1.0, 2.0), (3.0, 4.0)]), about)
+    assert list(source.table["label"]) == [(2.0, 1.0), (4.0, 3.0)]
+    with pytest.raises(UserError, match=r"predicts other numbers .found: depth, height"):
+        _in_order(numbers_called(("depth", "height"), [(1.0, 2.0)]), about)
+
+
+def test_pictures_that_chose_are_named_too(tmp_path):
+    table = pd.DataFrame({"shown": ["a", "b", "c"], "split": ["train", "val", "test"]})
+    write_roles(tmp_path, table.assign(sha256=["1", "2", "3"]), {"val"})
+    assert read_roles(tmp_path) == {"1": "trained", "2": "chose"}
+    assert read_roles(tmp_path / "elsewhere") == {}
 
 
 def test_predict_in_three_ways(finished, tmp_path):

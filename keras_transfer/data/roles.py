@@ -1,0 +1,32 @@
+"""`splits.csv` of a run: each picture, its split, and what it did for the model."""
+
+from pathlib import Path
+
+FILE = "splits.csv"
+ROLES = {"trained": "trained it", "chose": "chose its epochs"}  # what a warning says of them
+
+
+def write_roles(folder, table, chosen_by=()):
+    """Write `splits.csv`: path, split, role (trained, chose or empty), sha256.
+
+    Args:
+        table: DataFrame with `shown`, `split` and `sha256`.
+        chosen_by: splits that chose something, besides training.
+    """
+    split_roles = {"train": "trained", **dict.fromkeys(chosen_by, "chose")}
+    roles = table["split"].map(lambda split: split_roles.get(split, ""))
+    columns = table[["shown", "split", "sha256"]].rename(columns={"shown": "path"})
+    columns.insert(2, "role", roles)
+    columns.to_csv(Path(folder) / FILE, index=False)
+
+
+def read_roles(folder):
+    """{sha256: role} of the pictures in `splits.csv` that have one; empty without that file."""
+    import pandas as pd
+
+    file = Path(folder) / FILE
+    if not file.is_file():
+        return {}
+    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    table = table[table["role"] != ""]
+    return dict(zip(table["sha256"], table["role"], strict=True))
