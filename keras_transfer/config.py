@@ -38,7 +38,8 @@ class TrainConfig:
     pooling: Literal["avg", "max", "flatten"] = "avg"
     """How the base's last feature map becomes one vector."""
     hidden_units: tuple[int, ...] = ()
-    """Widths of hidden layers between features and output, for example 4096 4096."""
+    """Widths of hidden layers between features and output, for example 4096 4096; none by
+    default."""
     dropout: float = 0.0
     """Share of features dropped while a head with hidden layers, or the base, is trained."""
     augment: Literal["auto", "none", "light", "standard"] = "auto"

@@ -23,6 +23,11 @@ class PictureError(Exception):
     """One picture cannot be read; its text is the reason, as `left_out.csv` shows it."""
 
 
+def count(number, noun):
+    """ "1 picture", "2 pictures"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def unknown_name(kind, name, names):
     """The UserError for a `name` that is none of `names`; offers the nearest."""
     near = get_close_matches(str(name).lower(), [str(n) for n in names], n=3, cutoff=0.5)

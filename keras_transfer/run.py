@@ -28,8 +28,9 @@ class Run:
 
     @classmethod
     def open(cls, folder):
-        """A finished run; anything else is a UserError."""
-        run = cls(folder)
+        """A finished run, by its folder or its model.keras; anything else is a UserError."""
+        whole = Path(folder)
+        run = cls(whole.parent if whole.name == "model.keras" and whole.is_file() else whole)
         file = run.folder / "run.json"
         if not file.is_file():
             raise UserError("no run here", folder, "A run folder has a run.json in it")

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from keras_transfer import progress
-from keras_transfer.bases.table import find_base
+from keras_transfer.bases.build import build_base, find_size
 from keras_transfer.data.pictures import check_left_out, read_pictures
 from keras_transfer.data.roles import write_roles
 from keras_transfer.data.sources import infer_task, read_source
 from keras_transfer.data.splits import check_labels, complete_splits, find_duplicates
-from keras_transfer.errors import UserError
+from keras_transfer.errors import UserError, count
 from keras_transfer.evaluate.splits import SMALL, score_splits
 from keras_transfer.export.keras_file import About, save_keras
 from keras_transfer.export.names import name_lines
@@ -35,13 +35,16 @@ CHECKED = 12  # pictures on which an export must answer as the model does
 
 def check_config(config):
     """Refuse what cannot work before anything is read."""
-    find_base(config.base)
+    size = find_size(config.base, config.image_size)
     check_strategy(config)
     if config.trainable != "auto":
         check_part(config.base, config.trainable)
-    if config.weights not in ("auto", "imagenet", "none") and not Path(config.weights).exists():
+    if config.weights in ("auto", "imagenet", "none"):
+        return
+    if not Path(config.weights).exists():
         advice = "Use auto, imagenet, none, or a file or run folder"
         raise UserError("no weights here", repr(config.weights), advice)
+    build_base(config.base, size, config.weights)  # a file that does not fit is said at once
 
 
 def find_target(source, config, out, overwrite):
@@ -58,7 +61,7 @@ def read_examples(source, config):
     name = infer_task(source.table, source) if config.task == "auto" else config.task
     check_labels(source.table, name)  # before hours of reading; and again without what is broken
     load_tensorflow()
-    size = config.image_size or find_base(config.base).image_size
+    size = find_size(config.base, config.image_size)
     pictures = read_pictures(source, size, config.resize, config.max_pixels)
     for note in (*source.notes, *pictures.notes):
         progress.say(f"note: {note}")
@@ -91,7 +94,7 @@ def _name_duplicates(table):
     if pairs:
         one, other, split, other_split = pairs[0]
         progress.warn(
-            f"{len(pairs)} pictures are in two splits, so scores look better than they are; "
+            f"{count(len(pairs), 'picture')} in two splits make scores look better than they are; "
             f"first: {one} ({split}) and {other} ({other_split})"
         )
 
@@ -180,7 +183,7 @@ def evaluate(model, examples, config):
     )
     for split, score in scores.items():
         if score["n"] < SMALL:
-            progress.warn(f"{split} has {score['n']} pictures: its score says little")
+            progress.warn(f"{split} has {count(score['n'], 'picture')}: its score says little")
     return scores, answers
 
 

@@ -3,6 +3,7 @@
 import os
 from shlex import quote
 
+from keras_transfer.errors import count
 from keras_transfer.evaluate.scores import headline
 from keras_transfer.export.exports import read_exports
 
@@ -13,7 +14,9 @@ def summarise(run):
     lines = [score_table(metrics["task"], metrics["splits"])]
     left_out = metrics["pictures"]["left_out"]
     if left_out:
-        lines.append(f"{left_out} pictures could not be read: {_near(run.folder / 'left_out.csv')}")
+        lines.append(
+            f"left out: {count(left_out, 'picture')}, see {_near(run.folder / 'left_out.csv')}"
+        )
     features, seconds = metrics["features"], metrics["seconds"]
     lines.append(
         f"{features['computed']} features computed, {features['reused']} reused; "

@@ -44,7 +44,7 @@ REFUSED = {  # what it is: the reason
     "truncated tiff": "cut short or damaged",
     "empty file": "the file is empty",
     "text": "not a picture (jpeg, png, bmp, gif, webp, tiff)",
-    "30,000 x 30,000": "30000 x 30000 is over 200000000 pixels",
+    "30,000 x 30,000": "30000 x 30000 is over 200000000 pixels (--max-pixels)",
 }
 KINDS = {"jpeg": "JPEG", "png": "PNG", "bmp": "BMP", "gif": "GIF", "webp": "WEBP", "tiff": "TIFF"}
 

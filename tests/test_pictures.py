@@ -76,7 +76,7 @@ def steps_of(seed, epochs=3, count=10, augmentation="none", shape=(2,)):
     inputs = np.broadcast_to(values.reshape(-1, *[1] * len(shape)), (count, *shape))
     config = make_config(seed=seed, batch_size=4)
     dataset, steps = training_batches(
-        lambda rows: inputs[rows],
+        lambda rows, epoch: inputs[rows],
         shape,
         values.astype(np.int64),
         values,

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from keras_transfer.data.labels import plain_label
 from keras_transfer.data.sources import infer_task, read_source, safe_name
 from keras_transfer.data.splits import check_labels
 from keras_transfer.errors import UserError
@@ -90,7 +91,7 @@ def test_hidden_things_are_ignored_and_other_files_counted(tmp_path):
     notes = "; ".join(source.notes)
     assert "2 files without a picture's name" in notes
     assert "the folder c holds no pictures" in notes
-    assert "1 pictures outside the class folders" in notes
+    assert "1 picture outside the class folders" in notes
     assert len(source.notes) == 3
 
 
@@ -98,7 +99,7 @@ def test_unlabelled_test_folder_is_named_and_not_used(tmp_path):
     plant(tmp_path, "train/a/1.png", "train/b/2.png", "test/3.png", "extra/4.png")
     source = read_source(tmp_path)
     assert set(source.table["split"]) == {"train"}
-    assert any("1 pictures in test lie in no class folder" in note for note in source.notes)
+    assert any("1 picture of test in no class folder" in note for note in source.notes)
     assert any("extra" in note for note in source.notes)
 
 
@@ -184,7 +185,7 @@ def test_several_labels(tmp_path):
     assert labels(source) == {"1.png": ("sea", "sunset"), "2.png": (), "3.png": ("sea",)}
     assert infer_task(source.table, source) == "multilabel"
     single = write_table(tmp_path, "path,label\n1.png,sea\n2.png,\n3.png,sky\n", "single.csv")
-    assert "1 pictures have no label" in refusal(single)
+    assert "without a label: 1 picture" in refusal(single)
     assert labels(read_source(single, "multilabel"))["2.png"] == ()
     listed = pd.DataFrame({"path": [str(tmp_path / "1.png")], "label": [["sea", "sky"]]})
     assert "--task multilabel" in refusal(listed, "classification")
@@ -257,8 +258,8 @@ def test_numbers_that_are_none_are_refused(tmp_path, value):
     [
         ("", "is empty"),
         ("path,label\n", "has no rows"),
-        ("file,class\n1.png,a\n", "lacks the column path and label (found: file, class)"),
-        ("path,kind\n1.png,a\n", "lacks the column label (found: path, kind)"),
+        ("file,class\n1.png,a\n", "lacks the columns path and label (found: columns file, class)"),
+        ("path,kind\n1.png,a\n", "lacks a column label (found: columns path, kind)"),
         ("path,label,Label\n1.png,a,b\n", "has a column twice (found: label)"),
         ("path,label\n1.png,a\n,b\n", "without a path"),
         ("path,label\n1.png,a,b\n", "not a csv table"),
@@ -272,7 +273,7 @@ def test_numbers_that_are_none_are_refused(tmp_path, value):
         ("path,label\n1.png,a\n1.png,b\n", "twice with different labels (found: 1.png)"),
         ("path,label,split\n1.png,a,train\n./1.png,a,val\n", "twice with different splits"),
         ("path,label,split\n1.png,a,trian\n", "unknown split (found: 'trian'). Did you mean train"),
-        ("path,label\n1.png,a\n2.png,\n", "1 pictures have no label (found: 2.png)"),
+        ("path,label\n1.png,a\n2.png,\n", "without a label: 1 picture (found: 2.png)"),
     ],
 )
 def test_tables_that_are_refused(tmp_path, text, said):
@@ -292,7 +293,7 @@ def test_files_that_are_no_csv_are_refused(tmp_path):
     (tmp_path / "picture.csv").write_bytes(png_bytes(quarters()))
     assert "not a csv table" in refusal(tmp_path / "picture.csv")
     write_table(tmp_path, "just some words\nand more\n", "words.csv")
-    assert "lacks the column path and label" in refusal(tmp_path / "words.csv")
+    assert "lacks the columns path and label" in refusal(tmp_path / "words.csv")
 
 
 def test_absolute_paths_and_links_inside_the_folder_are_fine(tmp_path):
@@ -329,7 +330,7 @@ def test_dataframe_paths_are_relative_to_the_working_directory(tmp_path, monkeyp
     assert list(source.table["path"]) == [str(tmp_path / "in/1.png"), str(tmp_path / "2.png")]
     assert list(source.table["shown"]) == ["1.png", "../2.png"]
     assert (source.name, source.root) == ("table", None)
-    assert "lacks the column path" in refusal(frame[["label"]])
+    assert "lacks a column path" in refusal(frame[["label"]])
 
 
 def test_dataframe_labels_of_many_types(tmp_path, monkeypatch):
@@ -345,9 +346,9 @@ def test_dataframe_labels_of_many_types(tmp_path, monkeypatch):
     assert read([["b", "a", "b"], []]) == [("a", "b"), ()]
     assert read([1.5, 2]) == [1.5, 2.0]
     assert read(np.array([3, 4], np.int8), "regression") == [3.0, 4.0]
-    with pytest.raises(UserError, match="no label"):
+    with pytest.raises(UserError, match="without a label"):
         read(["a", None])
-    with pytest.raises(UserError, match="no label"):
+    with pytest.raises(UserError, match="without a label"):
         read([0.5, float("nan")])
 
 
@@ -490,3 +491,9 @@ def test_tfds_that_is_refused(tfds_home, monkeypatch):
     assert "has no labels" in refusal("tfds:celeb_a")
     assert "unknown TensorFlow dataset" in refusal("tfds:colorectal_histology/nonsense")
     assert "no name" in refusal("tfds:../../up")
+
+
+def test_names_are_one_line_each(tmp_path):
+    plant(tmp_path, "a\nb/1.png", "a\nb/2.png", "c/3.png")
+    assert set(read_source(tmp_path).table["label"]) == {"a b", "c"}
+    assert plain_label(" x\u2028y\x85z\t") == "x y z"

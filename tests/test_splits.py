@@ -66,8 +66,8 @@ def test_a_column_that_is_half_empty_is_refused():
 
 def test_one_group_for_all_is_refused():
     one = table("aabb", group="patient")
-    assert "in 1 groups" in refusal(complete_splits, one, "classification", 0)
-    assert "in 1 groups" in refusal(folds, one["label"], one["group"], 5, 0, "classification")
+    assert "in 1 group" in refusal(complete_splits, one, "classification", 0)
+    assert "in 1 group" in refusal(folds, one["label"], one["group"], 5, 0, "classification")
 
 
 @settings(max_examples=60, deadline=None)

@@ -203,6 +203,17 @@ def test_predict_in_three_ways(finished, tmp_path):
     assert "cannot be read" in out
 
 
+def test_weights_that_do_not_fit_are_refused_before_pictures_are_read(finished, tmp_path, capsys):
+    run, photos = finished
+    weights = ["--base", "mobilenet_v2_0.35", "--weights", run.folder]
+    talking = [flag for flag in FAST if flag != "--quiet"]
+    asked = ["--data", photos, "--out", tmp_path / "run", *weights]
+    assert train.main([*talking, *map(str, asked)]) == 2
+    err = capsys.readouterr().err
+    assert "Reading pictures" not in err
+    assert "do not fit" in err
+
+
 def test_export_again_replaces_and_says_what_it_found(finished):
     run, _ = finished
     code, out, _ = run_command("export", "--model", run.folder, "--format", "tflite", "--json")
@@ -286,6 +297,12 @@ def command(capsys, *arguments):
     return code, capsys.readouterr().err
 
 
+def keep_two_each(folder):
+    for kind in folder.iterdir():
+        for path in sorted(kind.iterdir())[2:]:
+            path.unlink()
+
+
 def break_one_class(folder):
     for path in list((folder / "red").iterdir())[1:]:
         path.write_bytes(b"")
@@ -302,6 +319,8 @@ def break_one_class(folder):
         (lambda f: None, ["--strategy", "fine_tuning", "--trainable", "last:0"], "from 1"),
         (lambda f: None, ["--trainable", "all"], "keeps the whole base"),
         (lambda f: None, ["--image-size", "8"], "--image-size is out of range"),
+        (lambda f: None, ["--base", "xception"], "--image-size is too small for xception"),
+        (keep_two_each, [], "too few to divide.*three pictures or more"),
         (
             lambda f: (f / "red" / "x.png").write_bytes(b""),
             ["--max-left-out", "0"],

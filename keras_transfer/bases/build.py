@@ -31,10 +31,7 @@ def build_base(name, image_size=None, weights="auto"):
             had, read, or that do not fit.
     """
     base = find_base(name)
-    size = base.image_size if image_size is None else image_size
-    if size < base.minimum_size:
-        advice = f"The smallest is {base.minimum_size}; its own is {base.image_size}"
-        raise UserError(f"--image-size is too small for {name}", size, advice)
+    size = find_size(name, image_size)
     if weights == "auto":
         weights = base.weights
     build = functools.partial(build_bare, base, size)
@@ -48,6 +45,16 @@ def build_base(name, image_size=None, weights="auto"):
         elif weights != "none":
             scaling = load_path(bare, name, weights) or scaling
     return flatten(bare, name, size, scaling)
+
+
+def find_size(name, image_size=None):
+    """Pixels a side that the base `name` sees: `image_size`, by default its own."""
+    base = find_base(name)
+    size = base.image_size if image_size is None else image_size
+    if size < base.minimum_size:
+        advice = f"The smallest is {base.minimum_size}; its own is {base.image_size}"
+        raise UserError(f"--image-size is too small for {name}", size, advice)
+    return size
 
 
 def build_bare(base, image_size, weights=None):

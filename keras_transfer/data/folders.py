@@ -1,11 +1,11 @@
 """Read folders: one folder a class, or train/val/test with class folders in each."""
 
 import os
-import unicodedata
 from pathlib import Path
 
 from keras_transfer.data.images import PICTURE_ENDINGS
-from keras_transfer.errors import UserError
+from keras_transfer.data.labels import one_line
+from keras_transfer.errors import UserError, count
 
 SPLITS = ("train", "val", "test")
 SPLIT_NAMES = {  # what a folder or a cell may say: the split it means
@@ -42,10 +42,12 @@ def read_folder(root):
         _refuse_wrapped(root, folders, rows)
     if not rows:
         if loose:
-            raise UserError(f"no class folders in {root}", f"{loose} pictures", CLASS_ADVICE)
+            raise UserError(f"no class folders in {root}", count(loose, "picture"), CLASS_ADVICE)
         raise UserError(f"no pictures in {root}", _endings_found(root), CLASS_ADVICE)
     if loose:
-        notes.append(f"{loose} pictures outside the class folders of {root.name} are not used")
+        notes.append(
+            f"not used: {count(loose, 'picture')} outside the class folders of {root.name}"
+        )
     return sorted(rows, key=lambda row: row[3]), notes
 
 
@@ -59,9 +61,9 @@ def _read_split(root, name, split, notes):
     folders, loose = _listing(root / name)
     rows = _read_classes(root / name, folders, split, notes)
     if loose and not rows and split == "train":
-        raise UserError(f"no class folders in {root / name}", f"{loose} pictures", CLASS_ADVICE)
+        raise UserError(f"no class folders in {root / name}", count(loose, "picture"), CLASS_ADVICE)
     if loose:
-        notes.append(f"{loose} pictures in {name} lie in no class folder and are not used")
+        notes.append(f"not used: {count(loose, 'picture')} of {name} in no class folder")
     return [(path, label, split, f"{name}/{shown}") for path, label, split, shown in rows]
 
 
@@ -69,7 +71,7 @@ def _read_classes(root, folders, split, notes):
     """Rows of the class folders `folders` in `root`, and of the folders within them."""
     rows, others = [], 0
     for folder in folders:
-        label = printable(unicodedata.normalize("NFC", folder))
+        label = printable(one_line(folder))
         before = len(rows)
         for path, is_picture in _walk(root / folder):
             if is_picture:
@@ -80,8 +82,7 @@ def _read_classes(root, folders, split, notes):
         if len(rows) == before:
             notes.append(f"the folder {label} holds no pictures and is not used")
     if others:
-        files = "1 file without" if others == 1 else f"{others} files without"
-        notes.append(f"{files} a picture's name in {root.name} not read")
+        notes.append(f"{count(others, 'file')} without a picture's name in {root.name} not read")
     return rows
 
 

@@ -64,7 +64,9 @@ def read_picture(source, max_pixels=MAX_PIXELS):
         raise PictureError(f"not a picture ({', '.join(ENDINGS)})")
     image = open_picture(data)
     if image.width * image.height > max_pixels:
-        raise PictureError(f"{image.width} x {image.height} is over {max_pixels} pixels")
+        raise PictureError(
+            f"{image.width} x {image.height} is over {max_pixels} pixels (--max-pixels)"
+        )
     pixels = decode_fast(data, kind, image)
     return decode_carefully(image) if pixels is None else pixels
 

@@ -2,12 +2,14 @@
 
 import math
 import numbers
+import re
 import unicodedata
 
-from keras_transfer.errors import UserError, unknown_name
+from keras_transfer.errors import UserError, count, unknown_name
 
 TASKS = ("classification", "multilabel", "regression")
 MOST_NUMBER_CLASSES = 20  # whole numbers with at most so many values are classes
+NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # all that ends a line among it
 SEPARATOR = "|"  # between the labels of one picture
 
 
@@ -19,7 +21,7 @@ def plain_label(value):
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, str):
-        return unicodedata.normalize("NFC", value.strip())
+        return one_line(value)
     if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
         return str(bool(value))
     if isinstance(value, numbers.Real):
@@ -34,6 +36,11 @@ def plain_label(value):
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return ""
     return plain_label(str(value))
+
+
+def one_line(text):
+    """A name as text of one line: composed (NFC), and line breaks and the like made spaces."""
+    return NO_TEXT.sub(" ", unicodedata.normalize("NFC", text)).strip()
 
 
 def guess_task(labels, are_names):
@@ -72,15 +79,15 @@ def typed_labels(labels, shown, task):
     empty = [name for label, name in zip(labels, shown, strict=True) if label in ("", ())]
     if empty:
         raise UserError(
-            f"{len(empty)} pictures have no label",
+            f"without a label: {count(len(empty), 'picture')}",
             empty[0],
-            "Fill the column; with --task multilabel an empty label means none of them",
+            "Fill the column; as --task multilabel an empty label means none of them",
         )
     if task == "regression":
         return [finite_number(label, name) for label, name in zip(labels, shown, strict=True)]
     if any(isinstance(label, tuple) for label in labels):
         raise UserError(
-            "a picture with several labels is no classification", "", "Use --task multilabel"
+            "a picture with several labels is no classification", "", "It is --task multilabel"
         )
     return list(labels)
 
@@ -94,7 +101,7 @@ def finite_number(label, name):
         raise UserError(
             f"the label of {name} is not a finite number",
             repr(label),
-            "Correct it, or use --task classification if labels are names",
+            "Correct it; labels that are names are --task classification",
         )
     return value
 

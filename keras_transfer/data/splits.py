@@ -5,10 +5,11 @@ import hashlib
 import numpy as np
 
 from keras_transfer.data.drawing import count_kinds, draw_units, fold_units, kinds_of, units_of
-from keras_transfer.errors import UserError
+from keras_transfer.errors import UserError, count
 
 TEST_SHARE = 0.2
 NAMES_SHOWN = 5
+FEW_ADVICE = "Give each class three pictures or more, ten for a score that means something"
 GROUP_ADVICE = "Give more groups, or leave the column group out if pictures are independent"
 
 
@@ -101,7 +102,9 @@ def folds(labels, groups, count, seed, task):
     fold = fold_units(counts, keys, count)[units]
     numbers = [number for number in range(count) if (fold == number).any()]
     if not numbers or count < 2:
-        raise UserError("the training pictures cannot be divided", _groups_found(groups))
+        raise UserError(
+            "the training pictures are too few to divide", _groups_found(groups), FEW_ADVICE
+        )
     return [(np.flatnonzero(fold != n), np.flatnonzero(fold == n)) for n in numbers]
 
 
@@ -134,13 +137,16 @@ def _draw(labels, groups, share, keys, task):
     unit_keys[units[::-1]] = np.asarray(keys, np.uint64)[::-1]  # the first row's key counts
     drawn = draw_units(counts, unit_keys, share)[units]
     if not drawn.any():
-        raise UserError("no pictures can be set aside", _groups_found(groups), GROUP_ADVICE)
+        grouped = set(groups) != {""}
+        advice = GROUP_ADVICE if grouped else FEW_ADVICE
+        raise UserError("no pictures can be set aside", _groups_found(groups), advice)
     return drawn
 
 
 def _groups_found(groups):
     names = set(groups)
-    return f"{len(groups)} pictures" + (f" in {len(names)} groups" if names != {""} else "")
+    grouped = f" in {count(len(names), 'group')}" if names != {""} else ""
+    return count(len(groups), "picture") + grouped
 
 
 def _label_counts(labels):

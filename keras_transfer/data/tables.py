@@ -34,8 +34,10 @@ def named_columns(frame, where):
     targets = () if "label" in frame.columns else tuple(name[6:] for name in several)
     if "path" not in frame.columns or not ("label" in frame.columns or targets):
         found = ", ".join(map(str, frame.columns)) or "none"
-        missing = " and ".join(n for n in ("path", "label") if n not in frame.columns)
-        raise UserError(f"{where} lacks the column {missing}", found, COLUMN_ADVICE)
+        missing = [name for name in ("path", "label") if name not in frame.columns]
+        columns = "the columns" if len(missing) > 1 else "a column"
+        what = f"{where} lacks {columns} {' and '.join(missing)}"
+        raise UserError(what, f"columns {found}", COLUMN_ADVICE)
     if not len(frame):
         raise UserError(f"{where} has no rows", "", "Add one row a picture")
     return _plain_cells(frame, several, targets), targets

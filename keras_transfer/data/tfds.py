@@ -53,7 +53,9 @@ def _prepared(name):
             prepared = builder.is_prepared()
     except tfds.core.DatasetNotFoundError as error:
         near = get_close_matches(name, set(tfds.list_builders(with_community_datasets=False)))
-        advice = f"Did you mean {' or '.join(near)}?" if near else "tensorflow.org/datasets lists"
+        advice = (
+            f"Did you mean {' or '.join(near)}?" if near else "tensorflow.org/datasets lists them"
+        )
         raise UserError("unknown TensorFlow dataset", name, advice) from error
     except (ValueError, AssertionError) as error:  # an unknown configuration, or version
         raise UserError("unknown TensorFlow dataset", name, _first_line(error)) from error
