@@ -47,10 +47,10 @@ def check_config(config):
     build_base(config.base, size, config.weights)  # a file that does not fit is said at once
 
 
-def find_target(source, config, out, overwrite):
-    """The folder that the run will have, proven free."""
+def check_target(out, overwrite):
+    """Refuse a folder for the run that is taken; the folder, None for the next of the default."""
     if out is None:
-        return next_folder(source.name, config.base, config.strategy)
+        return None
     target = Path(os.path.abspath(out)) if out else Path("")
     check_free(target, overwrite)
     return target
@@ -113,9 +113,14 @@ def precision(config):
 
 
 @contextlib.contextmanager
-def recording(target, overwrite, config, examples):
-    """The Run of what happens inside; a caller's mistake leaves nothing, an accident its trace."""
-    run = Run.create(target, overwrite)
+def recording(target, overwrite, name, config, examples):
+    """The Run of what happens inside; a caller's mistake leaves nothing, an accident its trace.
+
+    Args:
+        target: its folder, or None for the next free one; `name`: of the data.
+    """
+    # the next one is asked for only now: another run may have taken it while pictures were read
+    run = Run.create(target or next_folder(name, config.base, config.strategy), overwrite)
     run.write_text("config.json", config.to_json())
     run.write_text("classes.txt", name_lines(examples.task.outputs))
     examples.pictures.left_out.to_csv(run.folder / "left_out.csv", index=False)

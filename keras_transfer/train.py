@@ -69,10 +69,10 @@ def run_transfer(config, data, out=None, overwrite=False):
         from keras_transfer import steps
     with clock("read"):
         steps.check_config(config)
+        target = steps.check_target(out, overwrite)
         source = steps.read_source(data, config.task)
-        target = steps.find_target(source, config, out, overwrite)
         examples = steps.read_examples(source, config)
-    with steps.recording(target, overwrite, config, examples) as run:
+    with steps.recording(target, overwrite, source.name, config, examples) as run:
         with steps.precision(config):
             with clock("build"):
                 model = steps.build(config, examples.task)
