@@ -48,6 +48,10 @@ class TrainConfig:
     views: int = 4
     """Seeded versions of each picture, the plain one included, where features are stored and
     pictures augmented."""
+    store: bool = True
+    """Keep what the frozen part computes on disk, for this run and those to come."""
+    feature_precision: Literal["float32", "float16", "bfloat16"] = "float32"
+    """Numbers of stored features; bfloat16 is also computed so: faster, some percent off."""
     class_weight: Literal["none", "balanced"] = "none"
     """balanced counts each class alike, however many pictures it has."""
     epochs: int | None = None

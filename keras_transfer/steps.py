@@ -20,6 +20,7 @@ from keras_transfer.errors import UserError, count
 from keras_transfer.evaluate.splits import SMALL, score_splits
 from keras_transfer.export.keras_file import About, save_keras
 from keras_transfer.export.names import name_lines
+from keras_transfer.features.store import open_store
 from keras_transfer.model.factory import build_model
 from keras_transfer.model.trainable import check_part
 from keras_transfer.run import Run, check_free, next_folder
@@ -72,7 +73,8 @@ def read_examples(source, config):
     _name_duplicates(table)
     labels = list(table["label"])
     task = make_task(name, labels, (table["split"] == "train").to_numpy(), source.targets)
-    examples = Examples(replace(pictures, table=table), task, task.encode(labels))
+    store = open_store(config.store, config.feature_precision)
+    examples = Examples(replace(pictures, table=table), task, task.encode(labels), store)
     examples.weights(examples.rows("train"), config.class_weight)  # refuses what has no classes
     return examples
 

@@ -10,6 +10,17 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """No test reads or fills the cache of the person who runs them; a drawn demo is shared."""
+    named = os.environ.get("KERAS_TRANSFER_CACHE")
+    os.environ["KERAS_TRANSFER_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    os.environ.pop("KERAS_TRANSFER_CACHE")
+    if named is not None:
+        os.environ["KERAS_TRANSFER_CACHE"] = named
+
+
 @pytest.fixture
 def real_data():
     """Ask for a set of real pictures by name; the test is skipped where it is absent."""

@@ -1,15 +1,27 @@
-"""What runs a network over pictures."""
+"""What runs a network over pictures: Keras, or a faster runtime that agrees with it."""
+
+import os
+import tempfile
+import time
+import uuid
+from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 
 from keras_transfer import progress
 from keras_transfer.data.pipeline import evaluation_batches
-from keras_transfer.runtime import load_keras, load_tensorflow
+from keras_transfer.errors import UserError
+from keras_transfer.features.litert import LiteRTEngine, convert
+from keras_transfer.features.openvino import OpenVINOEngine, has_openvino
+from keras_transfer.runtime import gpus, load_keras, load_tensorflow
 
 BATCH = 32  # pictures a call; larger ones gain nothing on a CPU and cost memory
+FAST_FROM = 600  # pictures; converting a network costs as long as Keras takes for about so many
+AGREES = 1e-3  # largest difference from Keras, in units of the features' spread
 
 
-def keras_engine(network, batch_size):
+def keras_engine(network, batch_size=BATCH):
     """A function from inputs float32 (n, ...), n <= batch_size, to outputs float32 (n, ...).
 
     On TensorFlow it is one compiled graph for one batch size, a third faster than `predict`
@@ -28,32 +40,140 @@ def keras_engine(network, batch_size):
     return run
 
 
+class Engines:
+    """The engines of one network, made when they are asked for.
+
+    Attributes:
+        network: what names its weights and architecture; base, cut: names for people.
+        row_shape: of one picture's features.
+        chosen: the name of the engine that it runs on from now on, once that is decided.
+        known: names of engines that agreed with Keras.
+    """
+
+    def __init__(self, prefix, network, folder):
+        """`folder` is where converted networks are kept, None for no longer than this run."""
+        self.network, self.chosen, self.known = network, None, set()
+        self.base, self.cut = prefix.name.removesuffix("_prefix"), prefix.layers[-1].name
+        self.row_shape = tuple(prefix.output.shape[1:])
+        self._prefix, self._folder, self._made = prefix, folder, {}
+        self._temporary = None
+
+    def get(self, name):
+        """The engine `name`: keras, litert, openvino or openvino-bfloat16."""
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def _make(self, name):
+        if name == "keras":
+            return keras_engine(self._prefix)
+        file = self._converted()
+        if name == "litert":
+            return LiteRTEngine(file)
+        return OpenVINOEngine(file, "bfloat16" if name.endswith("bfloat16") else "float32")
+
+    def _converted(self):
+        """The network as a .tflite file: converting takes seconds, so it is kept."""
+        if self._folder is None and self._temporary is None:
+            self._temporary = tempfile.TemporaryDirectory()
+        folder = Path(self._folder or self._temporary.name)
+        file = folder / f"{sha256(self.network.encode()).hexdigest()[:32]}.tflite"
+        if not file.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            aside = folder / f"{uuid.uuid4().hex}.partial"
+            aside.write_bytes(convert(self._prefix))
+            os.replace(aside, file)
+        return file
+
+    def measure(self, sample):
+        """The name of the fastest engine that agrees with Keras on `sample`, float32 (n, ...)."""
+        best, shortest = "keras", _seconds(self.get("keras"), sample)
+        for name in ("litert", "openvino") if has_openvino() else ("litert",):
+            if self.proven(name, sample) and (now := _seconds(self.get(name), sample)) < shortest:
+                best, shortest = name, now
+        progress.say(f"features are computed by {best}, {len(sample) / shortest:.0f} pictures/s")
+        return best
+
+    def proven(self, name, sample):
+        """Whether an engine can run this network and agrees with Keras on `sample`."""
+        try:
+            outputs = self.get(name)(sample)
+        except UserError as error:  # an operation that the runtime lacks
+            progress.say(f"{name} cannot run this network: {error}")
+            return False
+        if not agrees(outputs, self.get("keras")(sample), name):
+            return False
+        self.known.add(name)
+        return True
+
+
+def name_engine(count, precision="float32", remembered=None):
+    """Which engine to ask for `count` pictures: a name, or "measure" where it is not known yet.
+
+    The answer hangs on numbers alone, not on how fast the machine happens to be at the moment, so
+    that a second run on it finds the features of the first.
+    """
+    on_cpu = not gpus() and load_keras().backend.backend() == "tensorflow"
+    if precision == "bfloat16":
+        if not has_openvino():
+            raise UserError(
+                "--feature-precision bfloat16 needs OpenVINO",
+                "not installed",
+                "pip install 'keras_transfer[openvino]', or take float32",
+            )
+        return "openvino-bfloat16"
+    if not on_cpu or load_keras().config.dtype_policy().name != "float32":
+        return "keras"
+    if remembered and (remembered != "openvino" or has_openvino()):
+        return remembered
+    return "measure" if count >= FAST_FROM else "keras"
+
+
+def agrees(outputs, expected, name):
+    """Whether features are those of Keras to AGREES of their spread; says so where they are not."""
+    difference = float(np.abs(outputs - expected).max() / max(expected.std(), 1e-12))
+    if difference < AGREES:
+        return True
+    progress.say(f"{name} differs from Keras by {difference:.2g} of the features' spread: not used")
+    return False
+
+
+def _seconds(engine, sample):
+    engine(sample)  # the first call builds
+    begun = time.monotonic()
+    engine(sample)
+    return time.monotonic() - begun
+
+
 def run_batches(network, inputs, engine=None):
     """Outputs float32 (n, ...) of `network` for an array of inputs (n, ...), batch by batch.
 
-    `engine` is what `keras_engine(network, BATCH)` made before, so that it is not made again.
+    `engine` is what `keras_engine(network)` made before, so that it is not made again.
     """
-    run = engine or keras_engine(network, BATCH)
+    run = engine or keras_engine(network)
     parts = np.array_split(inputs, range(BATCH, len(inputs), BATCH))
     return np.concatenate([run(np.asarray(part, np.float32)) for part in parts])
 
 
-def run_over(network, pictures, rows, label, change=None):
-    """Outputs float32 (len(rows), ...) of `network` for these pictures.
+def stream(engine, pictures, rows, label, change=None):
+    """Yield (rows, outputs float32) of `engine` for these pictures, batch by batch, in order.
 
     Args:
-        network: `keras.Model` from pixels.
+        engine: function of float32 pixels, at most BATCH.
         pictures: `data.pictures.Pictures`; rows: their row numbers.
         label: what the progress bar says.
         change: function (pixels, rows of the batch) -> pixels, for seeded versions.
     """
-    run = keras_engine(network, BATCH)
-    outputs = np.zeros((len(rows), *network.output.shape[1:]), np.float32)
     place = 0
     with progress.bar(label, len(rows)) as advance:
         for pixels in evaluation_batches(pictures, rows, BATCH):
-            batch = slice(place, place + len(pixels))
-            outputs[batch] = run(change(pixels, rows[batch]) if change else pixels)
+            batch = rows[place : place + len(pixels)]
+            yield batch, engine(change(pixels, batch) if change else pixels)
             place += len(pixels)
             advance(len(pixels))
-    return outputs
+
+
+def run_over(network, pictures, rows, label):
+    """Outputs float32 (len(rows), ...) of `network` for these pictures."""
+    outputs = [out for _, out in stream(keras_engine(network), pictures, rows, label)]
+    return np.concatenate(outputs) if outputs else np.zeros((0, *network.output.shape[1:]))

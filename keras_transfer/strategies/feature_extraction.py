@@ -93,14 +93,20 @@ def stored_inputs(prefix, examples, rows, views=(None,), changed=()):
         changed: row numbers of which the other versions are wanted.
     """
     store, pictures = examples.store, examples.pictures
-    plain = store.table(prefix, pictures, rows)
-    tables = [plain, *(store.table(prefix, pictures, changed, view) for view in views[1:])]
+    total = len(rows) + (len(views) - 1) * len(changed)
+    plain = store.table(prefix, pictures, rows, expected=total)
+    tables = [plain]
+    for view in views[1:]:
+        tables.append(store.table(prefix, pictures, changed, view, expected=total))
 
     def fetch(wanted, epoch=None):
         if epoch is None or len(tables) == 1:
             return plain[wanted]
         turns = (epoch + wanted) % len(tables)  # an epoch has something of each version
-        return np.stack([tables[turn][row] for turn, row in zip(turns, wanted, strict=True)])
+        inputs = np.empty((len(wanted), *plain.shape[1:]), np.float32)
+        for turn in np.unique(turns):
+            inputs[turns == turn] = tables[turn][wanted[turns == turn]]
+        return inputs
 
     return Inputs(fetch, plain.shape[1:])
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from keras_transfer import progress
 from keras_transfer.bases.table import find_base
-from keras_transfer.data.pictures import MEMORY_LIMIT
 from keras_transfer.model.cut import cut
 from keras_transfer.model.trainable import set_trainable
 from keras_transfer.runtime import load_keras
@@ -146,7 +145,8 @@ def _prepare(model, examples, config, recipe):
     views = seeded_views(augmentation, config)
     prefix, suffix = cut(model)
     train = examples.rows("train")
-    if _is_worth_storing(prefix, len(views) * len(train), config.epochs or recipe.epochs, views):
+    count, epochs = len(views) * len(train), config.epochs or recipe.epochs
+    if _is_worth_storing(prefix, count, epochs, views, examples.store.room):
         rows = np.union1d(train, examples.choosing_rows(config.seed)[1])
         return suffix, stored_inputs(prefix, examples, rows, views, train)
     pictures = examples.pictures
@@ -157,14 +157,14 @@ def _prepare(model, examples, config, recipe):
     return model, Inputs(pixels, (pictures.size, pictures.size, 3), augmentation)
 
 
-def _is_worth_storing(prefix, count, epochs, views):
+def _is_worth_storing(prefix, count, epochs, views, room):
     """Whether `count` activations fit, and cost less than to run the base in each epoch."""
     if not prefix.weights or epochs <= len(views):  # all trains: there is nothing to store
         return False
     needed = 4 * count * int(np.prod(prefix.output.shape[1:]))
-    if needed > MEMORY_LIMIT:
+    if needed > room:
         progress.say(f"activations take {needed / 2**30:.1f} GiB: the base runs in each epoch")
-    return needed <= MEMORY_LIMIT
+    return needed <= room
 
 
 def _best_share(network, inputs, examples, config, choosing, start, head):

@@ -1,0 +1,250 @@
+"""Rows of numbers on disk that outlive a run: an index in SQLite, bytes in append-only files.
+
+A row is listed only once its bytes are on disk, and every process appends to a file of its own:
+one that is killed leaves bytes that nobody lists, and two at once do not meet.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import sqlite3
+import time
+import uuid
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+INDEX = "index.sqlite"
+LIMIT = 20 * 2**30  # bytes; above it the tables that were not used for longest go
+WAIT = 60  # seconds for another process's transaction
+FLUSH = 64 * 2**20  # bytes between two listings, or
+FLUSH_SECONDS = 2.0
+TABLES = """
+CREATE TABLE IF NOT EXISTS tables (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE, row_bytes INTEGER, used REAL);
+CREATE TABLE IF NOT EXISTS files (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, table_id INTEGER, name TEXT UNIQUE);
+CREATE TABLE IF NOT EXISTS rows (
+    table_id INTEGER, digest BLOB, file_id INTEGER, place INTEGER, checksum INTEGER,
+    PRIMARY KEY (table_id, digest)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS engines (network TEXT PRIMARY KEY, name TEXT);
+"""
+
+
+class DiskStore:
+    """Tables of rows below `folder`; `limit` bytes at most, but for the table being written."""
+
+    def __init__(self, folder, limit=LIMIT):
+        self.folder, self.limit = Path(folder), limit
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._transaction() as index:
+            index.executescript(TABLES)
+
+    @contextlib.contextmanager
+    def _transaction(self):
+        connection = sqlite3.connect(self.folder / INDEX, timeout=WAIT, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            with connection:
+                yield connection
+        finally:
+            connection.close()
+
+    def engine_of(self, network):
+        """The engine that was chosen for the network called `network`, or None."""
+        with self._transaction() as index:
+            row = index.execute("SELECT name FROM engines WHERE network = ?", (network,)).fetchone()
+        return row and row[0]
+
+    def remember_engine(self, network, name):
+        """Take the engine `name` for this network from now on."""
+        with self._transaction() as index:
+            index.execute("INSERT OR REPLACE INTO engines VALUES (?, ?)", (network, name))
+
+    def open(self, about, row_shape, dtype):
+        """The Table for what `about` (a dict that JSON takes) describes; made where it is new."""
+        key = json.dumps(about, sort_keys=True)
+        row_bytes = int(np.prod(row_shape)) * np.dtype(dtype).itemsize
+        with self._transaction() as index:
+            index.execute(
+                "INSERT OR IGNORE INTO tables (key, row_bytes) VALUES (?, ?)", (key, row_bytes)
+            )
+            index.execute("UPDATE tables SET used = ? WHERE key = ?", (time.time(), key))
+            number = index.execute("SELECT id FROM tables WHERE key = ?", (key,)).fetchone()[0]
+        return Table(self, number, tuple(row_shape), np.dtype(dtype))
+
+    def tables(self):
+        """One dict a table, longest unused first: id, about, rows, row_bytes, bytes, used.
+
+        `bytes` are those of its files, also those that no row lists.
+        """
+        with self._transaction() as index:
+            found = index.execute(
+                "SELECT id, key, row_bytes, used FROM tables ORDER BY used"
+            ).fetchall()
+            counts = dict(index.execute("SELECT table_id, COUNT(*) FROM rows GROUP BY table_id"))
+            files = index.execute("SELECT table_id, name FROM files").fetchall()
+        sizes = {}
+        for number, name in files:
+            with contextlib.suppress(FileNotFoundError):
+                sizes[number] = sizes.get(number, 0) + (self.folder / name).stat().st_size
+        return [
+            {
+                "id": number,
+                "about": json.loads(about),
+                "rows": counts.get(number, 0),
+                "row_bytes": row_bytes,
+                "bytes": sizes.get(number, 0),
+                "used": used,
+            }
+            for number, about, row_bytes, used in found
+        ]
+
+    def make_room(self, needed, keep):
+        """Delete the tables used longest ago until `needed` bytes fit, never the table `keep`."""
+        found = self.tables()
+        total = sum(table["bytes"] for table in found)
+        for table in found:
+            if total + needed <= self.limit:
+                return
+            if table["id"] != keep:
+                self.delete(table["id"])
+                total -= table["bytes"]
+
+    def delete(self, number):
+        """Delete one table; who has it open keeps reading it."""
+        with self._transaction() as index:
+            files = index.execute("SELECT name FROM files WHERE table_id = ?", (number,)).fetchall()
+            for name in ("rows", "files"):
+                index.execute(f"DELETE FROM {name} WHERE table_id = ?", (number,))
+            index.execute("DELETE FROM tables WHERE id = ?", (number,))
+        for (name,) in files:
+            (self.folder / name).unlink(missing_ok=True)
+
+    def verify(self):
+        """Check every row's bytes; delete those that are damaged; {id: (rows, damaged)}."""
+        found = {}
+        for table in self.tables():
+            opened = Table(self, table["id"], (table["row_bytes"],), np.dtype(np.uint8))
+            digests = list(opened.listed())
+            damaged = opened.damaged(digests)
+            found[table["id"]] = (len(digests), len(damaged))
+        return found
+
+
+class Table:
+    """The rows of one table, by digest of what they belong to."""
+
+    def __init__(self, store, number, row_shape, dtype):
+        self.store, self.number = store, number
+        self.row_shape, self.dtype = row_shape, dtype
+        self._maps = {}
+
+    @property
+    def row_bytes(self):
+        return int(np.prod(self.row_shape)) * self.dtype.itemsize
+
+    def listed(self):
+        """{digest: (file id, place, checksum)} of all rows."""
+        with self.store._transaction() as index:
+            found = index.execute(
+                "SELECT digest, file_id, place, checksum FROM rows WHERE table_id = ?",
+                (self.number,),
+            )
+            return {digest: where for digest, *where in found}
+
+    def damaged(self, digests):
+        """Those of the listed `digests` whose bytes are not what was written; no longer listed."""
+        listed = self.listed()
+        wrong = []
+        for digest in digests:
+            file, place, checksum = listed[digest]
+            rows = self.map(file, place + 1)
+            if place >= len(rows) or zlib.crc32(rows[place].tobytes()) != checksum:
+                wrong.append(digest)
+        with self.store._transaction() as index:
+            index.executemany(
+                "DELETE FROM rows WHERE table_id = ? AND digest = ?",
+                [(self.number, digest) for digest in wrong],
+            )
+        return wrong
+
+    def map(self, file, least):
+        """The whole rows of a file, memory-mapped, (rows, *row_shape); `least` of them if it has.
+
+        A file that grew since it was mapped is mapped anew.
+        """
+        if file not in self._maps or len(self._maps[file]) < least:
+            with self.store._transaction() as index:
+                found = index.execute("SELECT name FROM files WHERE id = ?", (file,)).fetchone()
+            path = self.store.folder / (found[0] if found else "absent")
+            count = path.stat().st_size // self.row_bytes if path.exists() else 0
+            empty = np.empty((0, *self.row_shape), self.dtype)
+            shape = (count, *self.row_shape)
+            self._maps[file] = np.memmap(path, self.dtype, "r", shape=shape) if count else empty
+        return self._maps[file]
+
+    @contextlib.contextmanager
+    def appending(self):
+        """Yield `append(digests, rows)`; what was appended is listed now and then, and at the end.
+
+        Rows are listed when something fails, too: their bytes are sound.
+        """
+        writer = _Writer(self)
+        try:
+            yield writer.append
+        finally:
+            writer.close()
+
+
+class _Writer:
+    """Appends rows to a file of its own."""
+
+    def __init__(self, table):
+        self.table = table
+        self.name = f"{table.number}-{uuid.uuid4().hex}.rows"
+        self.file = open(table.store.folder / self.name, "xb")  # noqa: SIM115
+        self.places, self.waiting, self.flushed = 0, [], time.monotonic()
+        with self.table.store._transaction() as index:
+            added = index.execute(
+                "INSERT INTO files (table_id, name) VALUES (?, ?)", (table.number, self.name)
+            )
+            self.number = added.lastrowid
+
+    def append(self, digests, rows):
+        rows = np.ascontiguousarray(rows, self.table.dtype)
+        for digest, row in zip(digests, rows, strict=True):
+            data = row.tobytes()
+            self.file.write(data)
+            self.waiting.append((digest, self.places, zlib.crc32(data)))
+            self.places += 1
+        late = time.monotonic() - self.flushed > FLUSH_SECONDS
+        if late or len(self.waiting) * self.table.row_bytes > FLUSH:
+            self.flush()
+
+    def flush(self):
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        table = self.table.number
+        with self.table.store._transaction() as index:
+            if not index.execute("SELECT 1 FROM tables WHERE id = ?", (table,)).fetchone():
+                raise FileNotFoundError(errno.ENOENT, "the table was deleted", self.name)
+            # another process may have listed the same picture meanwhile: the first one stays
+            index.executemany(
+                "INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?)",
+                [(table, digest, self.number, place, sum_) for digest, place, sum_ in self.waiting],
+            )
+        self.waiting, self.flushed = [], time.monotonic()
+
+    def close(self):
+        try:
+            if self.waiting:
+                self.flush()
+        finally:
+            self.file.close()
+            if not self.places:
+                with self.table.store._transaction() as index:
+                    index.execute("DELETE FROM files WHERE id = ?", (self.number,))
+                os.unlink(self.table.store.folder / self.name)

@@ -1,0 +1,94 @@
+"""Networks as TFLite flatbuffers, and LiteRT (XNNPACK) running them on every core of a CPU."""
+
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from keras_transfer.errors import UserError
+from keras_transfer.runtime import load_tensorflow, quiet_stderr
+
+
+def convert(network, answer="features"):
+    """The flatbuffer (bytes) of a float32 network; UserError for an operation TFLite lacks.
+
+    The converter gets the traced function and its variables, and writes a SavedModel of its own.
+    With the weights as constants small networks take 1 s in place of 2.5, but VGG16 with two
+    hidden layers of 4096 takes 80 s and 17 GB in place of 16 s and 5 GB.
+
+    Args:
+        network: a `keras.Model` with one input and one output; answer: what the output is called.
+    """
+    tf = load_tensorflow()
+    signature = tf.TensorSpec(network.input_shape, tf.float32, name="pixels")
+    serve = tf.function(lambda pixels: {answer: network(pixels, training=False)})
+    with quiet_stderr():
+        traced = serve.get_concrete_function(signature)
+    data, error = _convert_quietly(tf, traced, [weight.value for weight in network.weights])
+    if error is not None:
+        raise _cannot_convert(error)
+    return data
+
+
+def _convert_quietly(tf, traced, weights):
+    """(bytes, None), or (None, the converter's error): its hundreds of lines are held back."""
+    from tensorflow.lite.python.convert import ConverterError
+
+    holder = tf.Module()
+    holder.weights = weights
+    with quiet_stderr():
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([traced], holder)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        try:
+            return converter.convert(), None
+        except ConverterError as error:
+            return None, error
+
+
+def _cannot_convert(error):
+    text = str(error)
+    listed = re.search(r"(?:Flex|Custom) ops: ([\w, ]+)", text)
+    found = listed.group(1).replace("Flex", "") if listed else text.strip().splitlines()[0]
+    advice = "Export this model as a SavedModel, or build it without this layer"
+    return UserError("TFLite has no such operation", found, advice)
+
+
+def cores():
+    """How many CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+class LiteRTEngine:
+    """Inputs float32 (n, ...) -> outputs float32 (n, ...).
+
+    One interpreter of one thread a core, a picture at a time: on two cores 3.3 times as fast as
+    the Keras graph for EfficientNet-Lite0, where one interpreter of two threads is 3.0 times.
+    """
+
+    def __init__(self, file):
+        from ai_edge_litert.interpreter import Interpreter
+
+        with quiet_stderr():  # it announces its delegate
+            self._interpreters = [
+                Interpreter(model_path=str(file), num_threads=1) for _ in range(cores())
+            ]
+            for interpreter in self._interpreters:
+                interpreter.allocate_tensors()
+        self._input = self._interpreters[0].get_input_details()[0]["index"]
+        self._output = self._interpreters[0].get_output_details()[0]
+
+    def __call__(self, inputs):
+        inputs = np.asarray(inputs, np.float32)
+        outputs = np.empty((len(inputs), *self._output["shape"][1:]), np.float32)
+
+        def work(first):
+            interpreter = self._interpreters[first]
+            for row in range(first, len(inputs), len(self._interpreters)):
+                interpreter.set_tensor(self._input, inputs[row : row + 1])
+                interpreter.invoke()
+                outputs[row] = interpreter.get_tensor(self._output["index"])[0]
+
+        with ThreadPoolExecutor(len(self._interpreters)) as pool:
+            list(pool.map(work, range(len(self._interpreters))))
+        return outputs

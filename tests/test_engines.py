@@ -1,0 +1,90 @@
+"""Faster runtimes answer as Keras does, are chosen once, and are left where they do not agree."""
+
+import numpy as np
+import pytest
+
+from keras_transfer.bases.table import FAMILIES
+from keras_transfer.errors import UserError
+from keras_transfer.features import engines as module
+from keras_transfer.features.disk import DiskStore
+from keras_transfer.features.engines import Engines, agrees, name_engine
+from keras_transfer.features.store import FeatureStore
+from keras_transfer.model.cut import cut
+from keras_transfer.model.factory import build_model
+from keras_transfer.model.trainable import set_trainable
+from tests.test_model import pictures, shake_norms, tiny
+from tests.test_strategies import SMALL, tiny_examples
+
+
+@pytest.mark.parametrize("family", ["mobilenet_v2", "resnet", "efficientnet_lite", "densenet"])
+def test_litert_gives_the_features_of_keras(family):
+    model = tiny(FAMILIES[family])
+    shake_norms(model)
+    set_trainable(model, "last:3")
+    prefix, _ = cut(model)
+    made = Engines(prefix, "network", None)
+    assert made.proven("litert", pictures(model, 5))
+
+
+def test_openvino_gives_the_features_of_keras():
+    pytest.importorskip("openvino", reason="the extra openvino is not installed")
+    model = tiny()
+    shake_norms(model)
+    made = Engines(cut(model)[0], "network", None)
+    sample = pictures(model, 5)
+    assert made.proven("openvino", sample)
+    exact, rough = made.get("keras")(sample), made.get("openvino-bfloat16")(sample)
+    assert np.abs(rough - exact).max() < 0.3 * np.abs(exact).max()
+
+
+def test_an_engine_that_does_not_agree_is_left(tmp_path, monkeypatch, capsys):
+    examples = tiny_examples(per_kind=4, splits=("train",))
+    model = build_model(SMALL, "classification", 3, image_size=32, weights="none")
+    prefix, _ = cut(model)
+    plain = FeatureStore().features(prefix, examples.pictures, np.arange(12))
+    right = module.LiteRTEngine.__call__
+    monkeypatch.setattr(module.LiteRTEngine, "__call__", lambda self, x: 1.01 * right(self, x))
+    disk = DiskStore(tmp_path)
+    store = FeatureStore(disk)
+    network = store._engines_of(prefix).network
+    disk.remember_engine(network, "litert")
+    features = store.features(prefix, examples.pictures, np.arange(12))
+    assert (features == plain).all()
+    assert "litert differs from Keras by" in capsys.readouterr().err
+    assert disk.engine_of(network) == "keras"
+
+
+def test_many_pictures_are_worth_a_measurement_and_it_is_remembered(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "FAST_FROM", 10)
+    examples = tiny_examples(per_kind=4, splits=("train",))
+    model = build_model(SMALL, "classification", 3, image_size=32, weights="none")
+    prefix, _ = cut(model)
+    store = FeatureStore(DiskStore(tmp_path))
+    features = store.features(prefix, examples.pictures, np.arange(12))
+    chosen = DiskStore(tmp_path).engine_of(store._engines_of(prefix).network)
+    assert chosen in ("keras", "litert", "openvino")
+    later = FeatureStore(DiskStore(tmp_path))
+    few = later.features(prefix, examples.pictures, np.arange(5))
+    assert later.reused == 5
+    assert (few == features[:5]).all()
+
+
+def test_which_engine_is_asked():
+    assert name_engine(10) == "keras"
+    assert name_engine(10**6) == "measure"
+    assert name_engine(10**6, remembered="keras") == "keras"
+    assert name_engine(10, remembered="litert") == "litert"
+
+
+def test_bfloat16_without_openvino_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(module, "has_openvino", lambda: False)
+    with pytest.raises(UserError, match=r"needs OpenVINO.*pip install 'keras_transfer.openvino"):
+        name_engine(10, "bfloat16")
+    assert name_engine(10, remembered="openvino") == "keras"
+
+
+def test_agreement_is_in_units_of_the_spread(capsys):
+    expected = np.random.default_rng(0).normal(0, 100, (20, 5))
+    assert agrees(expected + 0.05, expected, "other")
+    assert not agrees(expected + 0.5, expected, "other")
+    assert "other differs" in capsys.readouterr().err

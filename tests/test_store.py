@@ -1,0 +1,204 @@
+"""Stored features: computed once, never stale, sound after a kill, a crash and two at once."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keras_transfer.features.disk import DiskStore
+from keras_transfer.features.store import FeatureStore
+from keras_transfer.model.cut import cut
+from keras_transfer.model.factory import build_model
+from tests.test_strategies import SMALL, tiny_examples
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def examples():
+    return tiny_examples(per_kind=12, splits=("train",))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build_model(SMALL, "classification", 3, image_size=32, weights="none")
+
+
+def asked(place, model, examples, rows=None, view=None, **settings):
+    """(features, store) from a fresh store in `place`."""
+    store = FeatureStore(DiskStore(place), **settings)
+    rows = np.arange(len(examples.pictures)) if rows is None else rows
+    return store.features(cut(model)[0], examples.pictures, rows, view), store
+
+
+def test_what_was_computed_once_is_read(tmp_path, model, examples):
+    first, store = asked(tmp_path, model, examples)
+    again, later = asked(tmp_path, model, examples)
+    assert (store.computed, store.reused) == (36, 0)
+    assert (later.computed, later.reused) == (0, 36)
+    assert (first == again).all()
+    plain = FeatureStore().features(cut(model)[0], examples.pictures, np.arange(36))
+    assert (first == plain).all()
+
+
+def test_adding_ten_computes_ten(tmp_path, model, examples):
+    asked(tmp_path, model, examples, np.arange(26))
+    _, store = asked(tmp_path, model, examples)
+    assert (store.computed, store.reused) == (10, 26)
+
+
+def test_another_weight_gives_new_features(tmp_path, examples):
+    model = build_model(SMALL, "classification", 3, image_size=32, weights="none")
+    before, _ = asked(tmp_path, model, examples)
+    kernel = model.get_layer("Conv_1").get_weights()
+    kernel[0][0, 0, 0, 0] += 1.0
+    model.get_layer("Conv_1").set_weights(kernel)
+    after, store = asked(tmp_path, model, examples)
+    assert store.computed == 36
+    assert (before != after).any()
+
+
+def test_versions_hang_on_contents_not_on_places(tmp_path, model, examples):
+    view = ("light", 0, 1)
+    plain, _ = asked(tmp_path, model, examples)
+    changed, _ = asked(tmp_path, model, examples, view=view)
+    assert (plain != changed).any(axis=1).all()
+    from dataclasses import replace
+
+    backwards = np.arange(36)[::-1]
+    pictures = replace(
+        examples.pictures,
+        table=examples.pictures.table.iloc[backwards].reset_index(drop=True),
+        pixels=examples.pictures.pixels[backwards],
+    )
+    turned = FeatureStore().features(cut(model)[0], pictures, np.arange(36), view)
+    np.testing.assert_allclose(turned[::-1], changed, atol=1e-5)
+
+
+def test_half_the_bytes_in_float16(tmp_path, model, examples):
+    whole, _ = asked(tmp_path / "whole", model, examples)
+    half, store = asked(tmp_path / "half", model, examples, precision="float16")
+    assert half.dtype == np.float32
+    np.testing.assert_allclose(half, whole, rtol=1e-3, atol=1e-4)
+    sizes = [DiskStore(tmp_path / name).tables()[0]["bytes"] for name in ("whole", "half")]
+    assert sizes[0] == 2 * sizes[1]
+    assert store.computed == 36
+
+
+def test_a_damaged_row_is_found_named_and_computed_again(tmp_path, model, examples, capsys):
+    whole, _ = asked(tmp_path, model, examples)
+    (file,) = tmp_path.glob("*.rows")
+    data = bytearray(file.read_bytes())
+    data[3 * len(data) // 36 + 5] ^= 1
+    file.write_bytes(data)
+    again, store = asked(tmp_path, model, examples)
+    assert (store.computed, store.reused) == (1, 35)
+    assert (whole == again).all()
+    assert "1 stored feature damaged on disk, computed again" in capsys.readouterr().err
+    assert DiskStore(tmp_path).verify() == {1: (36, 0)}
+
+
+def test_a_shortened_file_is_noticed(tmp_path, model, examples):
+    whole, _ = asked(tmp_path, model, examples)
+    (file,) = tmp_path.glob("*.rows")
+    os.truncate(file, file.stat().st_size // 2)
+    assert DiskStore(tmp_path).verify() == {1: (36, 18)}
+    again, store = asked(tmp_path, model, examples)
+    assert store.computed == 18
+    assert (whole == again).all()
+
+
+def test_the_tables_unused_for_longest_go_first(tmp_path, model, examples):
+    for number in (1, 2, 3):
+        asked(tmp_path, model, examples, view=("light", 0, number))
+        time.sleep(0.01)
+    asked(tmp_path, model, examples, view=("light", 0, 1))  # used again
+    store = DiskStore(tmp_path)
+    size = store.tables()[0]["bytes"]
+    store.limit = 3 * size
+    store.make_room(size, keep=None)
+    assert [table["about"]["view"][-1] for table in store.tables()] == [3, 1]
+    assert len(list(tmp_path.glob("*.rows"))) == 2
+
+
+def test_a_table_deleted_while_it_is_used_is_no_accident(tmp_path, model, examples):
+    store = FeatureStore(DiskStore(tmp_path))
+    prefix, _ = cut(model)
+    first = store.features(prefix, examples.pictures, np.arange(20))
+    disk = DiskStore(tmp_path)
+    disk.delete(disk.tables()[0]["id"])
+    again = store.features(prefix, examples.pictures, np.arange(36))
+    assert (again[:20] == first).all()
+
+
+def test_an_index_that_is_none_is_said_and_done_without(tmp_path, model, examples, capsys):
+    whole, _ = asked(tmp_path / "sound", model, examples)
+    store = FeatureStore(DiskStore(tmp_path / "broken"))
+    (tmp_path / "broken" / "index.sqlite").write_bytes(b"no database" * 1000)
+    features = store.features(cut(model)[0], examples.pictures, np.arange(36))
+    assert (features == whole).all()
+    assert "features stay in memory" in capsys.readouterr().err
+
+
+FILL = textwrap.dedent(
+    """
+    import sys, time
+    import numpy as np
+    from keras_transfer.features.disk import DiskStore
+    table = DiskStore(sys.argv[1]).open({"what": "numbers"}, (50,), "float32")
+    import keras_transfer.features.disk as disk
+    disk.FLUSH_SECONDS = 0.02
+    print("begun", flush=True)
+    have = table.listed()
+    with table.appending() as append:
+        for number in range(400):
+            digest = number.to_bytes(4, "big")
+            if digest not in have:
+                append([digest], np.full((1, 50), number))
+                time.sleep(0.001)
+    """
+)
+
+
+def fill(place):
+    command = [sys.executable, "-c", FILL, str(place)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+
+
+def check_filled(place):
+    table = DiskStore(place).open({"what": "numbers"}, (50,), "float32")
+    listed = table.listed()
+    assert len(listed) == 400
+    assert not table.damaged(list(listed))
+    for digest, (file, row, _) in listed.items():
+        assert (table.map(file, row + 1)[row] == int.from_bytes(digest, "big")).all()
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path):
+    moments = random.Random(0)
+    for _ in range(8):
+        process = fill(tmp_path)
+        process.stdout.readline()
+        time.sleep(moments.uniform(0, 0.3))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+    process = fill(tmp_path)
+    process.communicate()
+    assert process.returncode == 0
+    check_filled(tmp_path)
+
+
+def test_two_at_once_into_one_store(tmp_path):
+    processes = [fill(tmp_path) for _ in range(3)]
+    for process in processes:
+        process.communicate()
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    check_filled(tmp_path)
