@@ -12,6 +12,7 @@ VERBS = {  # verb: module, what it does
     "evaluate": ("keras_transfer.cli.evaluate", "score a model on labelled pictures"),
     "predict": ("keras_transfer.cli.predict", "answer for files, folders or patterns"),
     "export": ("keras_transfer.cli.export", "write a run as SavedModel or TFLite, checked"),
+    "features": ("keras_transfer.cli.features", "list, check or clear what is stored of bases"),
     "doctor": ("keras_transfer.cli.doctor", "versions, devices, weights at hand, what is missing"),
 }
 

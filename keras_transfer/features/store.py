@@ -4,6 +4,7 @@ A table of them is keyed by all that decides its numbers, a row in it by the pic
 stale feature cannot be read, and adding ten pictures computes ten.
 """
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -17,6 +18,7 @@ from keras_transfer import progress
 from keras_transfer.bases.weights import weights_fingerprint
 from keras_transfer.data.augment import augment, draw, find_augmentation
 from keras_transfer.data.pictures import MEMORY_LIMIT
+from keras_transfer.errors import UserError
 from keras_transfer.features.disk import LIMIT, DiskStore
 from keras_transfer.features.engines import BATCH, Engines, name_engine, stream
 from keras_transfer.features.tables import DiskTable, MemoryTable
@@ -37,12 +39,26 @@ def open_store(keep=True, precision="float32"):
     disk = None
     if keep:
         try:
-            limit = os.environ.get("KERAS_TRANSFER_CACHE_LIMIT")  # GiB
-            limit = float(limit) * 2**30 if limit else LIMIT
-            disk = DiskStore(cache_folder() / "features", limit)
-        except (OSError, sqlite3.Error, ValueError) as error:
-            progress.say(f"features stay in memory, the cache folder cannot be used: {error}")
+            disk = open_disk()
+        except (OSError, sqlite3.Error) as error:
+            progress.warn(f"features stay in memory, the cache folder cannot be used: {error}")
     return FeatureStore(disk, precision)
+
+
+def features_folder():
+    """Where features are kept."""
+    return cache_folder() / "features"
+
+
+def open_disk():
+    """The store of this machine; `KERAS_TRANSFER_CACHE_LIMIT` says how many GiB it may take."""
+    asked = os.environ.get("KERAS_TRANSFER_CACHE_LIMIT")
+    try:
+        limit = float(asked) * 2**30 if asked else LIMIT
+    except ValueError:
+        advice = "It is a number of GiB, for example 20"
+        raise UserError("KERAS_TRANSFER_CACHE_LIMIT is no number", asked, advice) from None
+    return DiskStore(features_folder(), limit)
 
 
 class FeatureStore:
@@ -110,6 +126,8 @@ class FeatureStore:
         self.reused += len(rows) - len(missing)
         if len(missing):
             begun = time.monotonic()
+            if self._disk is not None:
+                self._make_room(table, len(missing))
             run, change, label = engines.get(name), _change(view, pictures), "Computing features"
             with table.writing() as put:
                 for part, outputs in stream(run, pictures, missing, label, change):
@@ -117,6 +135,13 @@ class FeatureStore:
             self.computed += len(missing)
             self.seconds += time.monotonic() - begun
         return table
+
+    def _make_room(self, table, rows):
+        """Let the oldest tables go for `rows` more; too many of them are kept in memory."""
+        needed = rows * table.row_bytes
+        if needed > self._disk.limit:
+            raise OSError(errno.ENOSPC, f"{needed / 2**30:.1f} GiB are over its limit")
+        self._disk.make_room(needed, keep=table.number)
 
     def _proven(self, engines, name, pictures, rows):
         """Whether the engine agrees with Keras on a first batch; one that does not is dropped."""

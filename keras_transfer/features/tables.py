@@ -47,6 +47,7 @@ class DiskTable:
         self._places = np.zeros(len(pictures), np.int64)
         self._sound = set()
         self.shape = (len(pictures), *table.row_shape)
+        self.number, self.row_bytes = table.number, table.row_bytes
         self._locate()
 
     def _locate(self):
