@@ -45,9 +45,9 @@ class TrainConfig:
     augment: Literal["auto", "none", "light", "standard"] = "auto"
     """Random flips, rotations, zooms, brightness and contrast while training; auto is none for
     feature_extraction and light for fine_tuning."""
-    views: int = 4
-    """Seeded versions of each picture, the plain one included, where features are stored and
-    pictures augmented."""
+    views: int | None = None
+    """Seeded versions of each picture, the plain one included, where pictures are augmented and
+    features stored; by default 4 for feature_extraction, one an epoch for fine_tuning."""
     store: bool = True
     """Keep what the frozen part computes on disk, for this run and those to come."""
     feature_precision: Literal["float32", "float16", "bfloat16"] = "float32"

@@ -22,6 +22,8 @@ class TrainArguments(Talk, TrainConfig):
     """The run's folder; by default saved_models/DATA-BASE-STRATEGY-NNN."""
     overwrite: bool = False
     """Replace a run of that name."""
+    plan: bool = False
+    """Only say what the run will take in time and disk."""
 
 
 def main(arguments=None):
@@ -31,10 +33,21 @@ def main(arguments=None):
         from keras_transfer.summary import summarise
 
         config = TrainConfig(**{f.name: getattr(asked, f.name) for f in fields(TrainConfig)})
+        if asked.plan:
+            print_plan(config, asked.json)
+            return
         run = run_transfer(config, config.data, asked.out, asked.overwrite)
         print(json.dumps(run.metrics, indent=2) if asked.json else summarise(run))
 
     return run_guarded(work, TrainArguments, "keras-transfer train", arguments)
+
+
+def print_plan(config, as_json):
+    """What a run of `config` will take, measured on a few of its pictures."""
+    from keras_transfer.planning import describe_plan, plan_run
+
+    plan = plan_run(config.data, config)
+    print(json.dumps(plan, indent=2) if as_json else describe_plan(plan))
 
 
 def transfer(data="demo", *, out=None, overwrite=False, quiet=False, **knobs):

@@ -14,7 +14,13 @@ from keras_transfer.model.factory import build_model
 from keras_transfer.strategies import check_strategy, find_strategy, recipes
 from keras_transfer.strategies.exact_head import ANSWERS, fit_head
 from keras_transfer.strategies.examples import Examples
-from keras_transfer.strategies.judging import judge, set_temperature, tempered
+from keras_transfer.strategies.judging import (
+    Judgement,
+    clearly_better,
+    judge,
+    set_temperature,
+    tempered,
+)
 from keras_transfer.tasks import make_task
 from tests.conftest import KINDS, draw
 
@@ -101,7 +107,10 @@ def test_a_temperature_changes_how_sure_never_what(temperature, seed):
     assert (changed.argmax(axis=1) == answers.argmax(axis=1)).all()
     np.testing.assert_allclose(changed.sum(axis=1), 1.0)
     targets = generator.integers(0, 3, 20)
-    assert judge(task, targets, answers).loss <= task.losses(targets, answers).mean() + 1e-9
+    found = judge(task, targets, answers)
+    set_right = task.losses(targets, tempered(task, answers, found.temperature)).mean()
+    assert set_right <= task.losses(targets, answers).mean() + 1e-9
+    assert 0 <= found.loss <= 2
 
 
 def test_too_sure_answers_are_judged_by_their_order():
@@ -114,6 +123,18 @@ def test_too_sure_answers_are_judged_by_their_order():
     assert judged.temperature > 2
     assert judged.quality == 0.9
     assert judged.loss < judge(task, targets, modest).loss
+
+
+def test_better_is_clear_only_beyond_chance():
+    errors = np.random.default_rng(0).uniform(0, 1, 100)
+    head = Judgement(errors.mean(), 1.0, 0.5, errors)
+    little = head._replace(errors=errors + np.where(np.arange(100) % 2, 0.3, -0.31))
+    much = head._replace(errors=errors - np.where(np.arange(100) % 2, 0.0, 0.2))
+    assert not clearly_better(little, head)
+    assert clearly_better(much, head)
+    assert not clearly_better(head, much)
+    lost = head._replace(errors=np.full(100, np.nan))
+    assert not clearly_better(lost, head)
 
 
 def test_the_temperature_is_folded_into_the_head():
@@ -259,7 +280,7 @@ class _NoNumber:
     def __getattr__(self, name):
         return getattr(self.task, name)
 
-    def loss(self, keras, smoothing=0.0):
+    def loss(self, keras):
         return lambda truth, prediction: keras.ops.sum(prediction, axis=-1) * float("nan")
 
 

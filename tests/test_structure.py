@@ -22,6 +22,7 @@ ORDER = [  # a module may import from its own row and the rows above it
     {"run"},
     {"summary"},
     {"steps"},
+    {"planning"},
     {"train"},
     {"checkup"},
     {"cli", "__main__"},

@@ -52,7 +52,8 @@ def solve_head(model, examples, config, rows):
 def _with_views(prefix, examples, config, rows):
     """Features of `rows`, then of each seeded version of them; and how often each row is there."""
     changed = config.strategy == "feature_extraction" and config.augment != "auto"
-    views = seeded_views(config.augment if changed else "none", config)
+    augmentation = config.augment if changed else "none"
+    views = seeded_views(augmentation, config, recipes.LINEAR_VIEWS)
     store, pictures = examples.store, examples.pictures
     return np.concatenate([store.features(prefix, pictures, rows, v) for v in views]), len(views)
 
@@ -111,8 +112,9 @@ def stored_inputs(prefix, examples, rows, views=(None,), changed=()):
     return Inputs(fetch, plain.shape[1:])
 
 
-def seeded_views(augmentation, config):
+def seeded_views(augmentation, config, views):
     """The versions of a picture that a run looks at: the plain one, then seeded changed ones."""
     if augmentation == "none":
         return [None]
-    return [None, *((augmentation, config.seed, number) for number in range(1, config.views))]
+    count = config.views or views
+    return [None, *((augmentation, config.seed, number) for number in range(1, count))]

@@ -7,11 +7,13 @@ pictures that trained neither, so that tuning which does not help is not kept.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from keras_transfer import progress
 from keras_transfer.bases.table import find_base
+from keras_transfer.features.plan import Plan, plan_storing
 from keras_transfer.model.cut import cut
 from keras_transfer.model.trainable import set_trainable
 from keras_transfer.runtime import load_keras
@@ -29,9 +31,10 @@ from keras_transfer.strategies.gradient import (
     make_plan,
     train_by_gradient,
 )
-from keras_transfer.strategies.judging import set_temperature
+from keras_transfer.strategies.judging import clearly_better, set_temperature
 
-SHARES = (0.25, 0.5, 0.75, 1.0)  # of the way to the tuned weights
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the way to the tuned weights
+HALF = 0.5
 REFIT_MOST = 2000  # training pictures; of more the part put aside is hardly missed
 FRESH_MOMENTUM = 0.9  # of batch norms; Keras's 0.99 lags for hundreds of steps, small sets have few
 
@@ -51,7 +54,7 @@ def fine_tuning(model, examples, config):
     if config.weights == "none":
         return model, _from_scratch(model, examples, config, rows, choosing)
     untouched = model.get_weights()
-    head = _head_first(model, examples, config, rows, choosing)
+    _head_first(model, examples, config, rows, choosing)
     recipe = recipes.fine_tuning(len(rows), config.batch_size)
     plan = make_plan(config, recipe, examples.begun)
     network, inputs = _prepare(model, examples, config, recipe)
@@ -59,16 +62,16 @@ def fine_tuning(model, examples, config):
     history, best = train_by_gradient(
         network, inputs, examples, rows, choosing, config, plan, "Fine-tuning"
     )
-    share, judgement = _best_share(network, inputs, examples, config, choosing, start, head)
-    if not share:
-        if config.time_budget is None or not config.hidden_units:
+    share, judgement = _best_share(network, inputs, examples, config, choosing, start)
+    if share:
+        if _can_refit(examples, rows, config):
             model.set_weights(untouched)
-            _fit_head(model, examples, config)
-    elif _can_refit(examples, rows, config):
+            again = plan._replace(epochs=best, patience=math.inf)
+            _tune_on_all(model, examples, config, recipe, again, share)
+        set_temperature(model, judgement.temperature)
+    elif config.time_budget is None or not config.hidden_units:
         model.set_weights(untouched)
-        again = plan._replace(epochs=best, patience=math.inf)
-        _tune_on_all(model, examples, config, recipe, again, share)
-    set_temperature(model, judgement.temperature)
+        _fit_head(model, examples, config)
     return model, [{**row, "kept": share} for row in history]
 
 
@@ -85,16 +88,12 @@ def _from_scratch(model, examples, config, rows, choosing):
 
 
 def _head_first(model, examples, config, rows, choosing):
-    """Fit the head on `rows`; the Judgement of it on `choosing`."""
+    """Fit the head on `rows`."""
     set_trainable(model, "none")
     if config.hidden_units:
         fit_hidden_head(model, examples, config, rows, choosing)
     else:
         solve_head(model, examples, config, rows)
-    prefix, suffix = cut(model)
-    return judge_inputs(suffix, stored_inputs(prefix, examples, choosing), examples, config)(
-        choosing
-    )
 
 
 def _fit_head(model, examples, config):
@@ -109,7 +108,13 @@ def _fit_head(model, examples, config):
 def _can_refit(examples, rows, config):
     """Whether to tune again on all of train: of few pictures each counts, and it is cheap."""
     train = len(examples.rows("train"))
-    return len(rows) < train <= REFIT_MOST and config.time_budget is None
+    return len(rows) < train and trainings(train, config) > 1
+
+
+def trainings(pictures, config):
+    """How many times a tuning on so many pictures trains: to choose how far, and on all of them."""
+    again = pictures <= REFIT_MOST and config.time_budget is None and config.weights != "none"
+    return 2 if again else 1
 
 
 def _tune_on_all(model, examples, config, recipe, plan, share):
@@ -128,12 +133,38 @@ def _prepare(model, examples, config, recipe):
     It is what lies above the cut, and its inputs are stored, also those of the changed versions
     of each picture; or the whole network on pixels, where that costs less or needs less memory.
     """
+    train = examples.rows("train")
+    tuning = plan_tuning(model, examples.task, config, recipe, len(train), examples.store.room)
+    if tuning.plan.stored:
+        rows = np.union1d(train, examples.choosing_rows(config.seed)[1])
+        return tuning.suffix, stored_inputs(tuning.prefix, examples, rows, tuning.views, train)
+    progress.say(f"the base runs in each epoch: {tuning.plan.why}")
+    pictures = examples.pictures
+
+    def pixels(rows, epoch=None):
+        return pictures.batch(rows)
+
+    return model, Inputs(pixels, (pictures.size, pictures.size, 3), tuning.augmentation)
+
+
+class Tuning(NamedTuple):
+    """What a tuning trains, and from what."""
+
+    plan: Plan
+    prefix: object  # below the cut, `keras.Model`
+    suffix: object
+    views: list  # versions of each picture
+    augmentation: str
+
+
+def plan_tuning(model, task, config, recipe, pictures, room):
+    """Set what trains in `model`; the Tuning of it on so many `pictures`."""
     fresh = config.weights == "none"
     part = config.trainable
     if part == "auto":
         # numbers (a count, an age) hang on what ImageNet's classes are blind to, and that is lost
         # in the early layers: in trials inside train the last stages alone explained half as much
-        whole = fresh or examples.task.name == "regression"
+        whole = fresh or task.name == "regression"
         part = "all" if whole else find_base(config.base).stage
     batch_norm = config.batch_norm == "trained" or (config.batch_norm == "auto" and fresh)
     set_trainable(model, part, batch_norm)
@@ -142,56 +173,40 @@ def _prepare(model, examples, config, recipe):
             if isinstance(layer, load_keras().layers.BatchNormalization):
                 layer.momentum = FRESH_MOMENTUM
     augmentation = recipe.augment if config.augment == "auto" else config.augment
-    views = seeded_views(augmentation, config)
+    epochs = config.epochs or recipe.epochs
+    views = seeded_views(augmentation, config, min(recipe.views, epochs))
     prefix, suffix = cut(model)
-    train = examples.rows("train")
-    count, epochs = len(views) * len(train), config.epochs or recipe.epochs
-    if _is_worth_storing(prefix, count, epochs, views, examples.store.room):
-        rows = np.union1d(train, examples.choosing_rows(config.seed)[1])
-        return suffix, stored_inputs(prefix, examples, rows, views, train)
-    pictures = examples.pictures
-
-    def pixels(rows, epoch=None):
-        return pictures.batch(rows)
-
-    return model, Inputs(pixels, (pictures.size, pictures.size, 3), augmentation)
+    looks = epochs * trainings(pictures, config)
+    plan = plan_storing(prefix, pictures, len(views), looks, room, config.feature_precision)
+    return Tuning(plan, prefix, suffix, views, augmentation)
 
 
-def _is_worth_storing(prefix, count, epochs, views, room):
-    """Whether `count` activations fit, and cost less than to run the base in each epoch."""
-    if not prefix.weights or epochs <= len(views):  # all trains: there is nothing to store
-        return False
-    needed = 4 * count * int(np.prod(prefix.output.shape[1:]))
-    if needed > room:
-        progress.say(f"activations take {needed / 2**30:.1f} GiB: the base runs in each epoch")
-    return needed <= room
-
-
-def _best_share(network, inputs, examples, config, choosing, start, head):
+def _best_share(network, inputs, examples, config, choosing, start):
     """Leave in `network` the best mixture of the weights `start` and its own.
 
-    Args:
-        head: Judgement of the head alone.
+    Half of the tuning is kept unless another share is clearly better: it is the mixture that is
+    seldom far from the best (Wortsman et al. 2022), and few pictures tell small differences badly.
 
     Returns:
-        (share, Judgement) of the mixture; share 0 and a temperature of 1 where none is better.
+        (share, Judgement) of the mixture; share 0 is the head alone.
     """
     tuned, judged = network.get_weights(), judge_inputs(network, inputs, examples, config)
     tried = {}
     for share in SHARES:
         _mix(network, start, tuned, share)
         tried[share] = judged(choosing)
-    share = min(tried, key=lambda share: np.nan_to_num(tried[share].loss, nan=np.inf))
-    judgement = tried[share]
-    if not judgement.loss < head.loss:  # also when it is no number
-        share, judgement = 0.0, head._replace(temperature=1.0)
+    half = tried[HALF]
+    better = [s for s in SHARES if s != HALF and clearly_better(tried[s], half)]
+    share = min(better, key=lambda s: tried[s].loss) if better else HALF
+    if not math.isfinite(tried[share].loss):
+        share = 0.0
     _mix(network, start, tuned, share)
+    losses = ", ".join(f"{share:.0%} {tried[share].loss:.4f}" for share in SHARES)
     progress.say(
-        f"keeping {share:.0%} of the tuning: on the {len(choosing)} pictures for choosing its loss "
-        f"is {judgement.loss:.4f}, that of the head alone {head.loss:.4f}, fully tuned "
-        f"{tried[1.0].loss:.4f}"
+        f"keeping {share:.0%} of the tuning; squared error on the {len(choosing)} pictures for "
+        f"choosing, by share: {losses}"
     )
-    return share, judgement
+    return share, tried[share]
 
 
 def _mix(network, start, tuned, share):

@@ -35,8 +35,6 @@ class Plan(NamedTuple):
     learning_rate: float
     patience: float = math.inf  # epochs without improvement before it stops, the best kept
     deadline: float = math.inf  # of time.monotonic()
-    epsilon: float = 1e-7  # of Adam
-    smoothing: float = 0.0  # of class labels
 
 
 def make_plan(config, recipe, begun):
@@ -50,8 +48,6 @@ def make_plan(config, recipe, begun):
         learning_rate=config.learning_rate or recipe.learning_rate,
         patience=config.patience or recipe.patience or math.inf,
         deadline=math.inf if budget is None else begun + 60 * budget,
-        epsilon=recipe.epsilon,
-        smoothing=recipe.smoothing,
     )
 
 
@@ -87,10 +83,9 @@ def train_by_gradient(model, inputs, examples, rows, choosing, config, plan, lab
     model.compile(
         optimizer=keras.optimizers.Adam(
             _cosine(keras, plan.learning_rate, steps * plan.epochs),
-            epsilon=plan.epsilon,
             global_clipnorm=1.0,  # one odd batch can otherwise kill a network of ReLUs for good
         ),
-        loss=examples.task.loss(keras, plan.smoothing),
+        loss=examples.task.loss(keras),
         weighted_metrics=examples.task.metrics(keras),
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
@@ -159,7 +154,8 @@ class _BestKeeper:
         if not len(self.choosing):
             return {}
         judgement = self.judged(self.choosing)
-        return {f"choosing_{name}": value for name, value in judgement._asdict().items()}
+        names = ("loss", "temperature", "quality")
+        return {f"choosing_{name}": getattr(judgement, name) for name in names}
 
     def restore(self):
         if self.weights is None:

@@ -8,16 +8,20 @@ TEMPERATURES = tuple(np.geomspace(0.5, 8.0, 49))
 
 
 class Judgement(NamedTuple):
-    """How good answers are; `loss` is what counts.
+    """How good answers are.
 
-    The loss is taken with the confidence set right by one temperature (Guo et al. 2017,
-    arXiv:1706.04599): a tuned network is nearly always too sure of itself, and without this a
-    better one would lose against a head for that alone.
+    The loss is the mean squared error of probabilities (Brier 1950), or of numbers in units of
+    their spread. It is bounded, so that a few pictures about which a network is sure and wrong do
+    not decide alone: on a fifth of a small set it tells a tuned network from a head three times
+    as clearly as the log loss (inside train, on real pictures). Confidence is set right first, by
+    one temperature (Guo et al. 2017, arXiv:1706.04599): a tuned network is nearly always too sure
+    of itself, and a better one would lose for that alone.
     """
 
     loss: float
     temperature: float
     quality: float  # accuracy; the share of labels right; 1 - squared error in units of spread
+    errors: np.ndarray  # what each picture adds to the loss
 
 
 def judge(task, targets, answers, weights=None):
@@ -25,15 +29,22 @@ def judge(task, targets, answers, weights=None):
 
     `weights` (n,) say how much each picture counts in the loss; by default all alike.
     """
+    temperature = 1.0
+    if task.activation != "linear":
+        losses = [
+            _mean(task.losses(targets, tempered(task, answers, temperature)), weights)
+            for temperature in TEMPERATURES
+        ]
+        temperature = float(TEMPERATURES[int(np.argmin(losses))])
+    errors = task.squared_errors(targets, tempered(task, answers, temperature))
     quality = task.quality(targets, answers)
-    if task.activation == "linear":
-        return Judgement(_mean(task.losses(targets, answers), weights), 1.0, quality)
-    losses = [
-        _mean(task.losses(targets, tempered(task, answers, temperature)), weights)
-        for temperature in TEMPERATURES
-    ]
-    best = int(np.argmin(losses))
-    return Judgement(losses[best], float(TEMPERATURES[best]), quality)
+    return Judgement(_mean(errors, weights), temperature, quality, errors)
+
+
+def clearly_better(one, other):
+    """Whether Judgement `one` beats `other` on the same pictures by more than a standard error."""
+    gains = other.errors - one.errors
+    return gains.mean() > gains.std() / np.sqrt(len(gains))
 
 
 def _mean(losses, weights):
@@ -41,7 +52,12 @@ def _mean(losses, weights):
 
 
 def tempered(task, answers, temperature):
-    """Probabilities (n, outputs) as they are when the logits are divided by `temperature`."""
+    """Probabilities (n, outputs) as they are when the logits are divided by `temperature`.
+
+    Numbers of a regression stay as they are.
+    """
+    if task.activation == "linear":
+        return answers
     likely = np.clip(answers, 1e-7, 1 - 1e-7)
     if task.activation == "sigmoid":
         logits = (np.log(likely) - np.log1p(-likely)) / temperature

@@ -29,19 +29,8 @@ class Classification:
         number = {name: position for position, name in enumerate(self.outputs)}
         return np.array([number[str(label)] for label in labels], dtype=np.int64)
 
-    def loss(self, keras, smoothing=0.0):
-        """Cross-entropy; `smoothing` of the truth is spread over all classes."""
-        if not smoothing:
-            return keras.losses.SparseCategoricalCrossentropy()
-
-        def smoothed(truth, prediction):
-            numbers = keras.ops.cast(keras.ops.reshape(truth, (-1,)), "int32")
-            spread = keras.ops.one_hot(numbers, len(self.outputs))
-            return keras.losses.categorical_crossentropy(
-                spread, prediction, label_smoothing=smoothing
-            )
-
-        return smoothed
+    def loss(self, keras):
+        return keras.losses.SparseCategoricalCrossentropy()
 
     def metrics(self, keras):
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
@@ -56,6 +45,10 @@ class Classification:
         """Cross-entropy of each picture (n,)."""
         right = predictions[np.arange(len(targets)), targets]
         return -np.log(np.clip(right, 1e-7, 1.0))
+
+    def squared_errors(self, targets, predictions):
+        """Squared distance of each picture's probabilities from the truth (n,)."""
+        return ((predictions - np.eye(len(self.outputs))[targets]) ** 2).sum(axis=1)
 
     def quality(self, targets, predictions):
         """Accuracy."""

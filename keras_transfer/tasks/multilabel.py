@@ -33,8 +33,7 @@ class Multilabel:
             encoded[row, [number[name] for name in names]] = 1.0
         return encoded
 
-    def loss(self, keras, smoothing=0.0):
-        """Binary cross-entropy; there are no classes to smooth over."""
+    def loss(self, keras):
         return keras.losses.BinaryCrossentropy()
 
     def metrics(self, keras):
@@ -51,6 +50,10 @@ class Multilabel:
         """Binary cross-entropy of each picture (n,), mean over its labels."""
         likely = np.clip(predictions, 1e-7, 1 - 1e-7)
         return -(targets * np.log(likely) + (1 - targets) * np.log(1 - likely)).mean(axis=1)
+
+    def squared_errors(self, targets, predictions):
+        """Mean squared distance of each picture's probabilities from the truth (n,)."""
+        return ((predictions - targets) ** 2).mean(axis=1)
 
     def quality(self, targets, predictions):
         """Share of labels that are right."""

@@ -46,8 +46,8 @@ class Regression:
         """Numbers (n,) or tuples of numbers -> float32 (n, t)."""
         return _matrix(labels)
 
-    def loss(self, keras, smoothing=0.0):
-        """Squared error in units of the spread; there are no classes to smooth over."""
+    def loss(self, keras):
+        """Squared error in units of the spread."""
         weights = np.array(self.scale, dtype=np.float32) ** -2
 
         def scaled_squared_error(truth, prediction):
@@ -64,6 +64,10 @@ class Regression:
     def losses(self, targets, predictions):
         """Squared error of each picture (n,) in units of the spread in train."""
         return (((targets - predictions) / np.array(self.scale)) ** 2).mean(axis=1)
+
+    def squared_errors(self, targets, predictions):
+        """What `losses` gives: it is one."""
+        return self.losses(targets, predictions)
 
     def quality(self, targets, predictions):
         """1 - mean squared error in units of the spread in train."""
