@@ -52,6 +52,9 @@ class TrainConfig:
     """Keep what the frozen part computes on disk, for this run and those to come."""
     feature_precision: Literal["float32", "float16", "bfloat16"] = "float32"
     """Numbers of stored features; bfloat16 is also computed so: faster, some percent off."""
+    mixup: float = 0.0
+    """Mix pairs of examples while training by gradient: alpha of MixUp, for example 0.2; of stored
+    features where they are stored."""
     class_weight: Literal["none", "balanced"] = "none"
     """balanced counts each class alike, however many pictures it has."""
     epochs: int | None = None
@@ -95,6 +98,7 @@ LIMITS = {  # knob: lowest and highest value that makes sense
     "hidden_units": (1, 65536),
     "dropout": (0.0, 0.95),
     "views": (2, 64),
+    "mixup": (0.0, 10.0),
     "epochs": (1, 100_000),
     "batch_size": (1, 65536),
     "learning_rate": (1e-8, 10.0),

@@ -107,6 +107,23 @@ def test_same_seed_same_steps_other_seed_others():
     assert any((a[1] != b[1]).any() for a, b in zip(first, other, strict=True))
 
 
+def test_mixup_mixes_inputs_and_targets_alike():
+    values = np.arange(10, dtype=np.float32)
+    config = make_config(batch_size=4, mixup=0.5)
+    inputs = np.stack([values, 2 * values], axis=1)
+    dataset, _ = training_batches(
+        lambda rows, epoch: inputs[rows], (2,), values, np.ones(10, np.float32), config, 3
+    )
+    seen = np.concatenate([np.asarray(target) for _, target, _ in dataset])
+    assert not set(seen.round(3)) <= set(values)
+    assert seen.min() >= 0
+    assert seen.max() <= 9
+    for features, target, weight in dataset:
+        np.testing.assert_allclose(features[:, 0], target, rtol=1e-5)
+        np.testing.assert_allclose(features[:, 1], 2 * target, rtol=1e-5)
+        np.testing.assert_allclose(weight, 1.0)
+
+
 @pytest.mark.parametrize("name", sorted(AUGMENTATIONS))
 def test_augmentation_is_repeatable_moderate_and_in_range(name):
     generator = np.random.default_rng(0)

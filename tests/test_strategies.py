@@ -186,6 +186,8 @@ def trained(strategy, examples=None, **knobs):
     ("strategy", "knobs"),
     [
         ("feature_extraction", {}),
+        ("feature_extraction", {"hidden_units": (16,), "mixup": 0.2, "epochs": 4}),
+        ("fine_tuning", {"trainable": "last:3", "mixup": 0.4, "epochs": 2}),
         ("feature_extraction", {"augment": "light", "views": 3}),
         ("feature_extraction", {"hidden_units": (16,), "dropout": 0.2, "epochs": 5}),
         ("fine_tuning", {"trainable": "all", "epochs": 2, "batch_norm": "frozen"}),
@@ -280,7 +282,7 @@ class _NoNumber:
     def __getattr__(self, name):
         return getattr(self.task, name)
 
-    def loss(self, keras):
+    def loss(self, keras, dense=False):
         return lambda truth, prediction: keras.ops.sum(prediction, axis=-1) * float("nan")
 
 
@@ -288,6 +290,7 @@ class _NoNumber:
     ("knobs", "message"),
     [
         ({"dropout": 0.5}, "no meaning for a linear head"),
+        ({"mixup": 0.2}, "no meaning for a linear head"),
         ({"hidden_units": (8,), "augment": "light"}, "features computed once"),
         ({"strategy": "fine_tuning", "trainable": "none"}, "trains part of the base"),
         ({"trainable": "all"}, "keeps the whole base"),

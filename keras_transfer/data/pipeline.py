@@ -16,7 +16,7 @@ def training_batches(fetch, shape, targets, weights, config, epochs, augmentatio
         fetch: row numbers (int64 array), epoch -> inputs (len, *shape): pixels or stored features.
         shape: of one input.
         targets, weights: arrays (n, ...) and (n,).
-        config: gives `batch_size` and `seed`.
+        config: gives `batch_size`, `seed` and `mixup`.
         epochs: how many to lay out.
         augmentation: none, light or standard; inputs are pixels then.
 
@@ -34,20 +34,41 @@ def training_batches(fetch, shape, targets, weights, config, epochs, augmentatio
         rows = order[place * batch : (place + 1) * batch]
         draws = draw(config.seed, epoch, rows) if kind else np.zeros((len(rows), 0), np.float32)
         inputs = np.ascontiguousarray(fetch(rows, epoch), dtype=np.float32)
-        return inputs, targets[rows], weights[rows], draws
+        shares = _shares(config, epoch, place, len(rows))
+        return inputs, targets[rows], weights[rows], draws, shares
 
-    kinds = (tf.float32, tf.as_dtype(targets.dtype), tf.as_dtype(weights.dtype), tf.float32)
+    kinds = (tf.float32, *(tf.as_dtype(a.dtype) for a in (targets, weights)), *2 * (tf.float32,))
 
     def example(step):
-        inputs, target, weight, draws = tf.numpy_function(load, [step], kinds, stateful=False)
+        inputs, target, weight, draws, shares = tf.numpy_function(
+            load, [step], kinds, stateful=False
+        )
         inputs.set_shape((None, *shape))
         target.set_shape((None, *targets.shape[1:]))
         weight.set_shape((None,))
         draws.set_shape((None, None))
-        return (augment(inputs, draws, kind) if kind else inputs), target, weight
+        shares.set_shape((None,))
+        inputs = augment(inputs, draws, kind) if kind else inputs
+        if not config.mixup:
+            return inputs, target, weight
+        return tuple(_mixed(tf, batch, shares) for batch in (inputs, target, weight))
 
     dataset = tf.data.Dataset.range(steps * epochs)
     return dataset.map(example, num_parallel_calls=2, deterministic=True).prefetch(2), steps
+
+
+def _shares(config, epoch, place, count):
+    """How much of itself each example keeps when it is mixed, float32 (count,); the rest is 0."""
+    if not config.mixup:
+        return np.zeros(0, np.float32)
+    generator = np.random.default_rng([config.seed, epoch, place, 1])
+    return generator.beta(config.mixup, config.mixup, count).astype(np.float32)
+
+
+def _mixed(tf, batch, shares):
+    """Each row of a batch mixed with that of its mirror place (MixUp: arXiv:1710.09412)."""
+    shares = tf.reshape(shares, [-1] + [1] * (len(batch.shape) - 1))
+    return shares * batch + (1.0 - shares) * batch[::-1]
 
 
 def evaluation_batches(pictures, rows, batch_size):

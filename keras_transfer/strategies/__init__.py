@@ -23,6 +23,12 @@ def check_strategy(config):
             config.dropout,
             "Add --hidden-units, or take --strategy fine_tuning",
         )
+    if linear and config.mixup:
+        raise UserError(
+            "--mixup has no meaning for a linear head that is solved exactly",
+            config.mixup,
+            "Add --hidden-units, or take --strategy fine_tuning",
+        )
     hidden = config.strategy == "feature_extraction" and config.hidden_units
     if hidden and config.augment in ("light", "standard"):
         raise UserError(

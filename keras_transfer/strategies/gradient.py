@@ -73,21 +73,24 @@ def train_by_gradient(model, inputs, examples, rows, choosing, config, plan, lab
     dataset, steps = training_batches(
         lambda places, epoch: inputs.fetch(rows[places], epoch),
         inputs.shape,
-        examples.targets[rows],
+        examples.task.dense(examples.targets[rows]) if config.mixup else examples.targets[rows],
         weights,
         config,
         plan.epochs,
         inputs.augmentation,
     )
+    tensorflow = keras.backend.backend() == "tensorflow"
     # a new optimizer each time: one that was built for other variables refuses these
     model.compile(
         optimizer=keras.optimizers.Adam(
             _cosine(keras, plan.learning_rate, steps * plan.epochs),
             global_clipnorm=1.0,  # one odd batch can otherwise kill a network of ReLUs for good
         ),
-        loss=examples.task.loss(keras),
-        weighted_metrics=examples.task.metrics(keras),
-        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
+        loss=examples.task.loss(keras, bool(config.mixup)),
+        weighted_metrics=examples.task.metrics(keras, bool(config.mixup)),
+        # an epoch of a head on features is one compiled loop; of a network, Ctrl-C would wait
+        steps_per_execution=steps if tensorflow and len(inputs.shape) == 1 else 1,
+        jit_compile=False if tensorflow else "auto",
     )
     with progress.bar(label, plan.epochs) as advance:
         judged = judge_inputs(model, inputs, examples, config)

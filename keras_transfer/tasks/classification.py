@@ -29,10 +29,19 @@ class Classification:
         number = {name: position for position, name in enumerate(self.outputs)}
         return np.array([number[str(label)] for label in labels], dtype=np.int64)
 
-    def loss(self, keras):
+    def dense(self, targets):
+        """Class numbers (n,) -> probabilities float32 (n, k)."""
+        return np.eye(len(self.outputs), dtype=np.float32)[targets]
+
+    def loss(self, keras, dense=False):
+        """Cross-entropy; `dense` says that targets are probabilities, not numbers."""
+        if dense:
+            return keras.losses.CategoricalCrossentropy()
         return keras.losses.SparseCategoricalCrossentropy()
 
-    def metrics(self, keras):
+    def metrics(self, keras, dense=False):
+        if dense:
+            return [keras.metrics.CategoricalAccuracy(name="accuracy")]
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
     def example_weights(self, targets):

@@ -33,10 +33,14 @@ class Multilabel:
             encoded[row, [number[name] for name in names]] = 1.0
         return encoded
 
-    def loss(self, keras):
+    def dense(self, targets):
+        """Targets that can be mixed: these can."""
+        return targets
+
+    def loss(self, keras, dense=False):
         return keras.losses.BinaryCrossentropy()
 
-    def metrics(self, keras):
+    def metrics(self, keras, dense=False):
         return [keras.metrics.AUC(curve="PR", multi_label=True, name="average_precision")]
 
     def example_weights(self, targets):

@@ -46,7 +46,11 @@ class Regression:
         """Numbers (n,) or tuples of numbers -> float32 (n, t)."""
         return _matrix(labels)
 
-    def loss(self, keras):
+    def dense(self, targets):
+        """Targets that can be mixed: these can."""
+        return targets
+
+    def loss(self, keras, dense=False):
         """Squared error in units of the spread."""
         weights = np.array(self.scale, dtype=np.float32) ** -2
 
@@ -55,7 +59,7 @@ class Regression:
 
         return scaled_squared_error
 
-    def metrics(self, keras):
+    def metrics(self, keras, dense=False):
         return [keras.metrics.MeanAbsoluteError(name="mae")]
 
     def example_weights(self, targets):
