@@ -1,0 +1,124 @@
+"""Features a second: our engines against `model.predict`, from decoded pictures and from JPEG.
+
+    python benchmarks/extraction.py --bases efficientnet_lite0 mobilenet vgg16
+
+Weights do not change the speed: they are random, so that none need be at hand.
+"""
+
+import io
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tyro
+from measuring import keep, median, ratio
+from PIL import Image
+
+from keras_transfer.data.images import load_picture
+from keras_transfer.data.sources import read_source
+from keras_transfer.features.engines import BATCH, Engines, stream
+from keras_transfer.features.openvino import has_openvino
+from keras_transfer.model.cut import cut
+from keras_transfer.model.factory import build_model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """Measure each base with each engine that is here."""
+
+    bases: tuple[str, ...] = ("efficientnet_lite0", "mobilenet", "vgg16")
+    pictures: int = 256
+    runs: int = 5
+
+
+def main():
+    asked = tyro.cli(Arguments)
+    names = ["keras", "litert"]
+    names += ["openvino", "openvino-bfloat16"] if has_openvino() else []
+    found = {base: measure(base, names, asked) for base in asked.bases}
+    found["jpeg, efficientnet_lite0"] = measure_files(names[:3], asked)
+    keep("extraction", found)
+
+
+def measure(base, names, asked):
+    model = build_model(base, weights="none")
+    prefix, _ = cut(model)
+    size = model.input_shape[1]
+    pixels = np.random.default_rng(0).uniform(0, 255, (asked.pictures, size, size, 3))
+    pixels = pixels.astype(np.float32)
+    engines = Engines(prefix, base, None)
+
+    def ours(name):
+        run = engines.get(name)
+        return lambda: [run(pixels[i : i + BATCH]) for i in range(0, len(pixels), BATCH)]
+
+    ways = {"predict": lambda: prefix.predict(pixels, batch_size=BATCH, verbose=0)}
+    return compare({**ways, **{name: ours(name) for name in names}}, asked)
+
+
+def compare(ways, asked):
+    """Seconds of each way, run after run, and how many times as fast as `predict` each is."""
+    for way in ways.values():
+        way()
+    seconds = {name: [] for name in ways}
+    for _ in range(asked.runs):
+        for name, way in ways.items():
+            begun = time.monotonic()
+            way()
+            seconds[name].append(time.monotonic() - begun)
+    return {
+        name: {
+            "pictures a second": median([asked.pictures / s for s in taken]),
+            "times predict": ratio(seconds["predict"], taken),
+        }
+        for name, taken in seconds.items()
+    }
+
+
+class Files:
+    """Pictures that are decoded when they are asked for, as those of a large set are."""
+
+    def __init__(self, table, size):
+        from keras_transfer.data.pictures import Pictures
+
+        self.pictures = Pictures(table, size, "squeeze", 10**9, table[:0])
+
+
+def measure_files(names, asked):
+    model = build_model("efficientnet_lite0", weights="none")
+    prefix, _ = cut(model)
+    engines = Engines(prefix, "files", None)
+    with tempfile.TemporaryDirectory() as place:
+        source = write_jpegs(Path(place), asked.pictures)
+        pictures = Files(source.table, 224).pictures
+        rows = np.arange(len(source.table))
+        paths = list(source.table["path"])
+
+        def plain():
+            pixels = np.stack([load_picture(path, 224) for path in paths]).astype(np.float32)
+            prefix.predict(pixels, batch_size=BATCH, verbose=0)
+
+        def ours(name):
+            return lambda: list(stream(engines.get(name), pictures, rows, "Computing features"))
+
+        return compare({"predict": plain, **{name: ours(name) for name in names}}, asked)
+
+
+def write_jpegs(place, count):
+    """Drawn JPEG files of 500 x 375 in two class folders."""
+    generator = np.random.default_rng(0)
+    for number in range(count):
+        small = generator.integers(0, 255, (12, 16, 3), dtype=np.uint8)
+        image = Image.fromarray(small).resize((500, 375), Image.Resampling.BICUBIC)
+        held = io.BytesIO()
+        image.save(held, "JPEG", quality=90)
+        folder = place / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number}.jpg").write_bytes(held.getvalue())
+    return read_source(place)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""What the benchmarks share: medians of runs, where they were measured, and how they are kept."""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from keras_transfer.run import versions
+
+HERE = Path(__file__).resolve().parent
+PICTURES = Path(os.environ.get("KERAS_TRANSFER_DATA", HERE.parent.parent / "shared" / "data"))
+
+
+def median(values):
+    """{median, low, high} of some runs."""
+    values = sorted(values)
+    return {"median": statistics.median(values), "low": values[0], "high": values[-1]}
+
+
+def ratio(slow, fast):
+    """How many times `fast` is as fast, run beside run: the median of the pairs' ratios."""
+    return median([one / other for one, other in zip(slow, fast, strict=True)])
+
+
+def in_process(script, *arguments, cache=None):
+    """What a script prints as its last line of JSON, run in a process and cache of its own."""
+    environment = {**os.environ}
+    with tempfile.TemporaryDirectory() as fresh:
+        environment["KERAS_TRANSFER_CACHE"] = str(cache or fresh)
+        done = subprocess.run(
+            [sys.executable, str(HERE / script), *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
+        )
+    if done.returncode:
+        raise SystemExit(f"{script} {arguments}:\n{done.stderr[-3000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def keep(name, found):
+    """Write `found` with the machine and versions to NAME.json, and print it."""
+    found = {"machine": machine(), "versions": versions(), **found}
+    (HERE / "results").mkdir(exist_ok=True)
+    text = json.dumps(found, indent=2)
+    (HERE / "results" / f"{name}.json").write_text(text + "\n")
+    print(text)
+
+
+def machine():
+    """The processor and how many cores this process may use."""
+    info = Path("/proc/cpuinfo")
+    names = [line for line in info.read_text().splitlines() if "model name" in line]
+    name = names[0].split(":")[1].strip() if names else platform.processor()
+    return f"{name}, {len(os.sched_getaffinity(0))} cores"

@@ -1,0 +1,108 @@
+"""Fine-tuning one stage: epochs from stored activations against epochs of the whole network.
+
+    python benchmarks/stage.py
+
+Both are our own loop, with the same seed and without augmentation; validation is part of an epoch.
+Also whether both learn the same: the largest relative difference of their losses.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import tyro
+from measuring import keep, median, ratio
+
+from keras_transfer.config import make_config
+from keras_transfer.data.pictures import Pictures
+from keras_transfer.model.cut import cut
+from keras_transfer.model.factory import build_model
+from keras_transfer.model.trainable import set_trainable
+from keras_transfer.runtime import set_seed
+from keras_transfer.strategies.examples import Examples
+from keras_transfer.strategies.feature_extraction import stored_inputs
+from keras_transfer.strategies.gradient import Inputs, Plan, train_by_gradient
+from keras_transfer.tasks import make_task
+
+STAGES = {"vgg16": "block5", "resnet50": "conv5", "efficientnet_lite0": "block7"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """Measure epochs 2 to --epochs of each base."""
+
+    bases: tuple[str, ...] = tuple(STAGES)
+    pictures: int = 64
+    epochs: int = 10
+    runs: int = 5
+
+
+def main():
+    asked = tyro.cli(Arguments)
+    keep("stage", {f"{base} {STAGES[base]}": measure(base, asked) for base in asked.bases})
+
+
+def measure(base, asked):
+    uncut, from_store, differences = [], [], []
+    for _ in range(asked.runs):
+        slow, fast = (train(base, asked, stored) for stored in (False, True))
+        uncut.append(taken(slow))
+        from_store.append(taken(fast))
+        losses = [np.array([row["loss"] for row in history]) for history in (slow, fast)]
+        differences.append(float(np.abs(losses[0] / losses[1] - 1).max()))
+    return {
+        "epochs 2 on, uncut / stored": ratio(uncut, from_store),
+        "seconds uncut": median(uncut),
+        "seconds stored": median(from_store),
+        "losses, largest relative difference": median(differences),
+    }
+
+
+def taken(history):
+    return history[-1]["seconds"] - history[0]["seconds"]
+
+
+def train(base, asked, stored):
+    config = make_config(base=base, weights="none", strategy="fine_tuning")
+    set_seed(0)
+    model = build_model(base, "classification", 4, weights="none")
+    examples = drawn(asked.pictures, model.input_shape[1])
+    set_trainable(model, STAGES[base])
+    rows = examples.rows("train")
+    choosing = examples.rows("val")
+    pictures = examples.pictures
+    if stored:
+        prefix, network = cut(model)
+        inputs = stored_inputs(prefix, examples, np.arange(len(pictures)))
+    else:
+        shape = (pictures.size, pictures.size, 3)
+        network = model
+        inputs = Inputs(lambda wanted, epoch=None: pictures.batch(wanted), shape)
+    plan = Plan(asked.epochs, 1e-4)
+    label = "stored" if stored else "uncut"
+    return train_by_gradient(network, inputs, examples, rows, choosing, config, plan, label)[0]
+
+
+def drawn(count, size):
+    """Examples of noise in four classes: three quarters train, a quarter val."""
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 255, (count, size, size, 3), dtype=np.uint8)
+    numbers = np.arange(count)
+    table = pd.DataFrame(
+        {
+            "path": [str(n) for n in numbers],
+            "shown": [str(n) for n in numbers],
+            "label": [f"class {n % 4}" for n in numbers],
+            "split": np.where(numbers % 16 < 12, "train", "val"),
+            "group": "",
+            "sha256": [f"{n:064x}" for n in numbers],
+        }
+    )
+    labels = list(table["label"])
+    task = make_task("classification", labels, (table["split"] == "train").to_numpy())
+    pictures = Pictures(table, size, "squeeze", 10**9, table[:0], pixels=pixels)
+    return Examples(pictures, task, task.encode(labels))
+
+
+if __name__ == "__main__":
+    main()
