@@ -17,6 +17,7 @@ from keras_transfer.model.cut import cut
 from keras_transfer.model.trainable import set_trainable
 from keras_transfer.runtime import load_tensorflow
 from keras_transfer.strategies import recipes
+from keras_transfer.strategies.examples import choosing_share
 from keras_transfer.strategies.feature_extraction import seeded_views
 from keras_transfer.strategies.fine_tuning import plan_tuning, trainings
 from keras_transfer.tasks import make_task
@@ -25,7 +26,7 @@ from keras_transfer.tasks import make_task
 def plan_run(data, config):
     """What the run of `config` on `data` will take, as a dict of numbers and reasons.
 
-    Nothing is written. Times are from a batch of the pictures on this machine as it is now; a
+    No run is begun. Times are from a batch of the pictures on this machine as it is now; a
     faster engine than Keras, and features that are stored already, make them shorter.
     """
     steps.check_config(config)
@@ -35,16 +36,18 @@ def plan_run(data, config):
     table = source.table
     drawn = not (table["split"] != "").any()
     train = int(len(table) * (1 - TEST_SHARE) if drawn else (table["split"] == "train").sum())
+    val_chooses = {"val", "test"} <= set(table["split"])
     load_tensorflow()
     _sample(source, config, 2)  # the first pictures build what resizes them
     begun = time.monotonic()
     pictures = _sample(source, config, BATCH)
+    check_left_out(pictures, 0.9)
     reading = (time.monotonic() - begun) / len(pictures) * len(table)
     task = make_task(name, list(table["label"]), np.ones(len(table), bool), source.targets)
     with steps.precision(config):
         model = steps.build(config, task)
         targets = task.encode(list(pictures.table["label"]))
-        taken = _training(model, task, targets, config, train, len(table))
+        taken = _training(model, task, targets, config, train, len(table), val_chooses)
     return {"pictures": len(table), "train": train, "seconds_reading": round(reading, 1), **taken}
 
 
@@ -53,11 +56,10 @@ def _sample(source, config, count):
     some = replace(source, table=source.table.iloc[rows].reset_index(drop=True))
     size = find_size(config.base, config.image_size)
     pictures = read_pictures(some, size, config.resize, config.max_pixels)
-    check_left_out(pictures, 0.9)
     return pictures
 
 
-def _training(model, task, targets, config, train, total):
+def _training(model, task, targets, config, train, total, val_chooses):
     store = open_store(config.store, config.feature_precision)
     set_trainable(model, "none")
     prefix, suffix = cut(model)
@@ -72,19 +74,20 @@ def _training(model, task, targets, config, train, total):
         "bytes_stored": head.bytes,
     }
     if config.strategy == "fine_tuning":
-        _add_tuning(found, model, task, targets, config, train, store.room)
+        _add_tuning(found, model, task, targets, config, train, val_chooses, store.room)
     return found
 
 
-def _add_tuning(found, model, task, targets, config, train, room):
-    recipe = (recipes.from_scratch if config.weights == "none" else recipes.fine_tuning)(
-        train, config.batch_size
-    )
-    tuning = plan_tuning(model, task, config, recipe, train, room)
+def _add_tuning(found, model, task, targets, config, train, val_chooses, room):
+    fitted = train if val_chooses else round(train * (1 - choosing_share(train)))
+    recommend = recipes.from_scratch if config.weights == "none" else recipes.fine_tuning
+    recipe = recommend(fitted, config.batch_size)
+    times = trainings(train, config, val_chooses)
+    tuning = plan_tuning(model, task, config, recipe, train, times, room)
     speed = measure_speed(model, tuning.prefix, tuning.suffix, task, targets)
     epochs = config.epochs or recipe.epochs
-    looks = epochs * trainings(train, config)
-    uncut = looks * train * speed.whole_step
+    looks = epochs * (fitted + (times - 1) * train)  # at pictures
+    uncut = looks * speed.whole_step
     found |= {"epochs": epochs, "versions": len(tuning.views), "stored": tuning.plan.stored}
     if not tuning.plan.stored:
         found |= {"why_not_stored": tuning.plan.why, "seconds_training": round(uncut, 1)}
@@ -92,7 +95,7 @@ def _add_tuning(found, model, task, targets, config, train, room):
     found["features"] += tuning.plan.count
     found["bytes_stored"] += tuning.plan.bytes
     found["seconds_features"] += round(tuning.plan.count * speed.prefix, 1)
-    found["seconds_training"] = round(looks * train * speed.step, 1)
+    found["seconds_training"] = round(looks * speed.step, 1)
     found["seconds_training_unstored"] = round(uncut, 1)
 
 

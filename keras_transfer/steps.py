@@ -20,7 +20,8 @@ from keras_transfer.errors import UserError, count
 from keras_transfer.evaluate.splits import SMALL, score_splits
 from keras_transfer.export.keras_file import About, save_keras
 from keras_transfer.export.names import name_lines
-from keras_transfer.features.store import open_store
+from keras_transfer.features.engines import check_feature_precision
+from keras_transfer.features.store import cache_limit, open_store
 from keras_transfer.model.factory import build_model
 from keras_transfer.model.trainable import check_part
 from keras_transfer.run import Run, check_free, next_folder
@@ -38,6 +39,8 @@ def check_config(config):
     """Refuse what cannot work before anything is read."""
     size = find_size(config.base, config.image_size)
     check_strategy(config)
+    check_feature_precision(config.feature_precision)
+    cache_limit()
     if config.trainable != "auto":
         check_part(config.base, config.trainable)
     if config.weights in ("auto", "imagenet", "none"):

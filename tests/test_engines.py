@@ -54,6 +54,24 @@ def test_an_engine_that_does_not_agree_is_left(tmp_path, monkeypatch, capsys):
     assert disk.engine_of(network) == "keras"
 
 
+def test_a_broken_converted_file_is_left_and_made_again(tmp_path, monkeypatch, capsys):
+    examples = tiny_examples(per_kind=4, splits=("train",))
+    model = build_model(SMALL, "classification", 3, image_size=32, weights="none")
+    prefix, _ = cut(model)
+    plain = FeatureStore().features(prefix, examples.pictures, np.arange(12))
+    disk = DiskStore(tmp_path)
+    store = FeatureStore(disk)
+    engines = store._engines_of(prefix)
+    file = engines._file(tmp_path / "networks")
+    file.parent.mkdir()
+    file.write_bytes(b"")
+    disk.remember_engine(engines.network, "litert")
+    features = store.features(prefix, examples.pictures, np.arange(12))
+    assert (features == plain).all()
+    assert "litert cannot run this network" in capsys.readouterr().err
+    assert not file.exists()
+
+
 def test_many_pictures_are_worth_a_measurement_and_it_is_remembered(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "FAST_FROM", 10)
     examples = tiny_examples(per_kind=4, splits=("train",))

@@ -39,11 +39,11 @@ def test_versions_are_no_more_than_the_epochs_look_at():
     model = build_model(SMALL, image_size=64, weights="none")
     config = make_config(base=SMALL, strategy="fine_tuning", epochs=3)
     recipe = recipes.fine_tuning(100, 32)
-    tuning = plan_tuning(model, TASK, config, recipe, 100, 10**9)
+    tuning = plan_tuning(model, TASK, config, recipe, 100, 2, 10**9)
     assert len(tuning.views) == 3
     assert tuning.plan.stored
     many = make_config(base=SMALL, strategy="fine_tuning", epochs=3, views=64)
-    assert not plan_tuning(model, TASK, many, recipe, 100, 10**9).plan.stored
+    assert not plan_tuning(model, TASK, many, recipe, 100, 2, 10**9).plan.stored
 
 
 def test_the_plan_is_said_and_nothing_is_done(class_folder, tmp_path, monkeypatch, capsys):

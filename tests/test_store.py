@@ -122,8 +122,8 @@ def test_the_tables_unused_for_longest_go_first(tmp_path, model, examples):
     asked(tmp_path, model, examples, view=("light", 0, 1))  # used again
     store = DiskStore(tmp_path)
     size = store.tables()[0]["bytes"]
-    store.limit = 3 * size
-    store.make_room(size, keep=None)
+    store.limit = 3.5 * size  # of the index too
+    store.make_room(size)
     assert [table["about"]["view"][-1] for table in store.tables()] == [3, 1]
     assert len(list(tmp_path.glob("*.rows"))) == 2
 
@@ -136,6 +136,67 @@ def test_a_table_deleted_while_it_is_used_is_no_accident(tmp_path, model, exampl
     disk.delete(disk.tables()[0]["id"])
     again = store.features(prefix, examples.pictures, np.arange(36))
     assert (again[:20] == first).all()
+
+
+def test_what_was_asked_for_can_be_read_after_others_took_it_away(tmp_path, model, examples):
+    whole, _ = asked(tmp_path, model, examples)
+    table = FeatureStore(DiskStore(tmp_path)).table(cut(model)[0], examples.pictures, np.arange(36))
+    disk = DiskStore(tmp_path)
+    disk.delete(disk.tables()[0]["id"])
+    assert not list(tmp_path.glob("*.rows"))
+    assert (table[np.arange(36)] == whole).all()
+    assert len(table.missing(np.arange(36))) == 36
+
+
+def test_a_run_does_not_make_room_at_its_own_cost(tmp_path, model, examples, capsys):
+    views = [None, ("light", 0, 1), ("light", 0, 2)]
+    prefix, rows = cut(model)[0], np.arange(36)
+    plain = FeatureStore()
+    expected = [plain.features(prefix, examples.pictures, rows, view) for view in views]
+    size = expected[0].nbytes
+    store = FeatureStore(DiskStore(tmp_path, limit=2.5 * size))
+    tables = [store.table(prefix, examples.pictures, rows, view) for view in views]
+    for table, right in zip(tables, expected, strict=True):
+        assert (table[rows] == right).all()
+    assert "over its limit" in capsys.readouterr().err
+
+
+def test_many_additions_are_one_file(tmp_path, model, examples):
+    for count in range(4, 37, 4):
+        asked(tmp_path, model, examples, np.arange(count))
+    assert len(list(tmp_path.glob("*.rows"))) == 1
+    assert DiskStore(tmp_path).verify() == {1: (36, 0)}
+
+
+def test_arrays_of_other_shapes_are_other_pictures():
+    from keras_transfer.data.pictures import read_pictures
+    from keras_transfer.data.sources import read_source
+
+    pixels = np.random.default_rng(0).integers(0, 255, (4, 24, 32, 3), dtype=np.uint8)
+    tall = pixels.reshape(4, 32, 24, 3)
+    labels = ["a", "b", "a", "b"]
+    hashes = [
+        set(read_pictures(read_source((images, labels)), 32, "squeeze", 10**6).table["sha256"])
+        for images in (pixels, tall)
+    ]
+    assert not hashes[0] & hashes[1]
+
+
+@pytest.mark.parametrize("limit", ["much", "nan", "-1", "inf"])
+def test_limits_that_are_none(limit, monkeypatch):
+    from keras_transfer.errors import UserError
+    from keras_transfer.features.store import cache_limit
+
+    monkeypatch.setenv("KERAS_TRANSFER_CACHE_LIMIT", limit)
+    with pytest.raises(UserError, match="makes no sense"):
+        cache_limit()
+
+
+def test_each_picture_is_counted_once(tmp_path, model, examples):
+    _, store = asked(tmp_path, model, examples)
+    for _ in range(2):
+        store.features(cut(model)[0], examples.pictures, np.arange(36))
+    assert (store.computed, store.reused) == (36, 0)
 
 
 def test_an_index_that_is_none_is_said_and_done_without(tmp_path, model, examples, capsys):
@@ -153,8 +214,8 @@ FILL = textwrap.dedent(
     import numpy as np
     from keras_transfer.features.disk import DiskStore
     table = DiskStore(sys.argv[1]).open({"what": "numbers"}, (50,), "float32")
-    import keras_transfer.features.disk as disk
-    disk.FLUSH_SECONDS = 0.02
+    import keras_transfer.features.writer as writer
+    writer.FLUSH_SECONDS = 0.02
     print("begun", flush=True)
     have = table.listed()
     with table.appending() as append:

@@ -173,6 +173,9 @@ def test_pictures_that_chose_are_named_too(tmp_path):
     write_roles(tmp_path, table.assign(sha256=["1", "2", "3"]), {"val"})
     assert read_roles(tmp_path) == {"1": "trained", "2": "chose"}
     assert read_roles(tmp_path / "elsewhere") == {}
+    for text in (b"", b"path,kind\na,b\n", b"\xff\xfe\x00", b"role,sha256\nking,1\n"):
+        (tmp_path / "splits.csv").write_bytes(text)
+        assert read_roles(tmp_path) == {}
 
 
 def test_predict_in_three_ways(finished, tmp_path):

@@ -35,7 +35,10 @@ def main(arguments=None):
             return (
                 _list(store, asked.json) if asked.action == "list" else _verify(store, asked.json)
             )
-        except sqlite3.Error as error:
+        except sqlite3.OperationalError as error:
+            advice = "Another process uses it; try again"
+            raise UserError("the index of stored features is not free", error, advice) from error
+        except sqlite3.DatabaseError as error:
             advice = "keras-transfer features clear makes it new"
             raise UserError("the index of stored features is broken", error, advice) from error
 

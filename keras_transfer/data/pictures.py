@@ -55,9 +55,14 @@ def _load(path, images, size, resize, max_pixels):
     """(pixels, what they came from): a file's bytes, or the row `path` of `images`."""
     if images is not None:
         image = images[int(path)]
-        return np.asarray(resize_pixels(image, size, resize)).astype(np.uint8), image.tobytes()
+        return np.asarray(resize_pixels(image, size, resize)).astype(np.uint8), _as_bytes(image)
     data = Path(path).read_bytes()
     return load_picture(data, size, resize, max_pixels), data
+
+
+def _as_bytes(image):
+    """What tells a picture of an array from others: its pixels, and its shape."""
+    return repr(image.shape).encode() + image.tobytes()
 
 
 def read_pictures(source, size, resize, max_pixels):

@@ -24,9 +24,11 @@ def read_roles(folder):
     """{sha256: role} of the pictures in `splits.csv` that have one; empty without that file."""
     import pandas as pd
 
-    file = Path(folder) / FILE
-    if not file.is_file():
+    try:
+        table = pd.read_csv(Path(folder) / FILE, dtype=str, keep_default_na=False)
+    except (OSError, ValueError):  # none there, or somebody else's file of that name
         return {}
-    table = pd.read_csv(file, dtype=str, keep_default_na=False)
-    table = table[table["role"] != ""]
+    if not {"role", "sha256"} <= set(table.columns):
+        return {}
+    table = table[table["role"].isin(ROLES)]
     return dict(zip(table["sha256"], table["role"], strict=True))

@@ -1,26 +1,25 @@
 """Rows of numbers on disk that outlive a run: an index in SQLite, bytes in append-only files.
 
-A row is listed only once its bytes are on disk, and every process appends to a file of its own:
-one that is killed leaves bytes that nobody lists, and two at once do not meet.
+A row is listed only once its bytes are on disk, and a file has one process that appends to it: one
+that is killed leaves bytes that nobody lists, and two at once do not meet.
 """
 
 import contextlib
 import errno
 import json
-import os
 import sqlite3
 import time
-import uuid
 import zlib
 from pathlib import Path
 
 import numpy as np
 
+from keras_transfer.features.writer import Writer
+
 INDEX = "index.sqlite"
 LIMIT = 20 * 2**30  # bytes; above it the tables that were not used for longest go
+A_DAY = 86400  # seconds
 WAIT = 60  # seconds for another process's transaction
-FLUSH = 64 * 2**20  # bytes between two listings, or
-FLUSH_SECONDS = 2.0
 TABLES = """
 CREATE TABLE IF NOT EXISTS tables (
     id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE, row_bytes INTEGER, used REAL);
@@ -39,11 +38,12 @@ class DiskStore:
     def __init__(self, folder, limit=LIMIT):
         self.folder, self.limit = Path(folder), limit
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self._transaction() as index:
+        with self.transaction() as index:
             index.executescript(TABLES)
 
     @contextlib.contextmanager
-    def _transaction(self):
+    def transaction(self):
+        """A connection to the index that nobody else writes to meanwhile; all or nothing."""
         connection = sqlite3.connect(self.folder / INDEX, timeout=WAIT, isolation_level=None)
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -54,20 +54,20 @@ class DiskStore:
 
     def engine_of(self, network):
         """The engine that was chosen for the network called `network`, or None."""
-        with self._transaction() as index:
+        with self.transaction() as index:
             row = index.execute("SELECT name FROM engines WHERE network = ?", (network,)).fetchone()
         return row and row[0]
 
     def remember_engine(self, network, name):
         """Take the engine `name` for this network from now on."""
-        with self._transaction() as index:
+        with self.transaction() as index:
             index.execute("INSERT OR REPLACE INTO engines VALUES (?, ?)", (network, name))
 
     def open(self, about, row_shape, dtype):
         """The Table for what `about` (a dict that JSON takes) describes; made where it is new."""
         key = json.dumps(about, sort_keys=True)
         row_bytes = int(np.prod(row_shape)) * np.dtype(dtype).itemsize
-        with self._transaction() as index:
+        with self.transaction() as index:
             index.execute(
                 "INSERT OR IGNORE INTO tables (key, row_bytes) VALUES (?, ?)", (key, row_bytes)
             )
@@ -80,7 +80,7 @@ class DiskStore:
 
         `bytes` are those of its files, also those that no row lists.
         """
-        with self._transaction() as index:
+        with self.transaction() as index:
             found = index.execute(
                 "SELECT id, key, row_bytes, used FROM tables ORDER BY used"
             ).fetchall()
@@ -102,20 +102,39 @@ class DiskStore:
             for number, about, row_bytes, used in found
         ]
 
-    def make_room(self, needed, keep):
-        """Delete the tables used longest ago until `needed` bytes fit, never the table `keep`."""
-        found = self.tables()
-        total = sum(table["bytes"] for table in found)
-        for table in found:
-            if total + needed <= self.limit:
+    @property
+    def bytes(self):
+        """What all files of the store take together."""
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+
+    def make_room(self, needed, keep=()):
+        """Delete the tables used longest ago until `needed` bytes fit, but none of `keep`.
+
+        Raises:
+            OSError: without room enough; what may go is gone then.
+        """
+        self._sweep()
+        for table in self.tables():
+            if self.bytes + needed <= self.limit:
                 return
-            if table["id"] != keep:
+            if table["id"] not in keep:
                 self.delete(table["id"])
-                total -= table["bytes"]
+        if self.bytes + needed > self.limit:
+            found = f"{(self.bytes + needed) / 2**30:.1f} GiB are over its limit"
+            raise OSError(errno.ENOSPC, found)
+
+    def _sweep(self):
+        """Delete files that no table lists: a process was killed before it listed one."""
+        with self.transaction() as index:
+            listed = {name for (name,) in index.execute("SELECT name FROM files")}
+        for path in self.folder.glob("*.rows"):
+            with contextlib.suppress(FileNotFoundError):  # another process was faster
+                if path.name not in listed and time.time() - path.stat().st_mtime > A_DAY:
+                    path.unlink()
 
     def delete(self, number):
         """Delete one table; who has it open keeps reading it."""
-        with self._transaction() as index:
+        with self.transaction() as index:
             files = index.execute("SELECT name FROM files WHERE table_id = ?", (number,)).fetchall()
             for name in ("rows", "files"):
                 index.execute(f"DELETE FROM {name} WHERE table_id = ?", (number,))
@@ -148,7 +167,7 @@ class Table:
 
     def listed(self):
         """{digest: (file id, place, checksum)} of all rows."""
-        with self.store._transaction() as index:
+        with self.store.transaction() as index:
             found = index.execute(
                 "SELECT digest, file_id, place, checksum FROM rows WHERE table_id = ?",
                 (self.number,),
@@ -160,11 +179,12 @@ class Table:
         listed = self.listed()
         wrong = []
         for digest in digests:
-            file, place, checksum = listed[digest]
-            rows = self.map(file, place + 1)
+            # another process may have taken it away since it was found
+            file, place, checksum = listed.get(digest, (None, 0, 0))
+            rows = () if file is None else self.map(file, place + 1)
             if place >= len(rows) or zlib.crc32(rows[place].tobytes()) != checksum:
                 wrong.append(digest)
-        with self.store._transaction() as index:
+        with self.store.transaction() as index:
             index.executemany(
                 "DELETE FROM rows WHERE table_id = ? AND digest = ?",
                 [(self.number, digest) for digest in wrong],
@@ -177,7 +197,7 @@ class Table:
         A file that grew since it was mapped is mapped anew.
         """
         if file not in self._maps or len(self._maps[file]) < least:
-            with self.store._transaction() as index:
+            with self.store.transaction() as index:
                 found = index.execute("SELECT name FROM files WHERE id = ?", (file,)).fetchone()
             path = self.store.folder / (found[0] if found else "absent")
             count = path.stat().st_size // self.row_bytes if path.exists() else 0
@@ -192,59 +212,8 @@ class Table:
 
         Rows are listed when something fails, too: their bytes are sound.
         """
-        writer = _Writer(self)
+        writer = Writer(self)
         try:
             yield writer.append
         finally:
             writer.close()
-
-
-class _Writer:
-    """Appends rows to a file of its own."""
-
-    def __init__(self, table):
-        self.table = table
-        self.name = f"{table.number}-{uuid.uuid4().hex}.rows"
-        self.file = open(table.store.folder / self.name, "xb")  # noqa: SIM115
-        self.places, self.waiting, self.flushed = 0, [], time.monotonic()
-        with self.table.store._transaction() as index:
-            added = index.execute(
-                "INSERT INTO files (table_id, name) VALUES (?, ?)", (table.number, self.name)
-            )
-            self.number = added.lastrowid
-
-    def append(self, digests, rows):
-        rows = np.ascontiguousarray(rows, self.table.dtype)
-        for digest, row in zip(digests, rows, strict=True):
-            data = row.tobytes()
-            self.file.write(data)
-            self.waiting.append((digest, self.places, zlib.crc32(data)))
-            self.places += 1
-        late = time.monotonic() - self.flushed > FLUSH_SECONDS
-        if late or len(self.waiting) * self.table.row_bytes > FLUSH:
-            self.flush()
-
-    def flush(self):
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        table = self.table.number
-        with self.table.store._transaction() as index:
-            if not index.execute("SELECT 1 FROM tables WHERE id = ?", (table,)).fetchone():
-                raise FileNotFoundError(errno.ENOENT, "the table was deleted", self.name)
-            # another process may have listed the same picture meanwhile: the first one stays
-            index.executemany(
-                "INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?)",
-                [(table, digest, self.number, place, sum_) for digest, place, sum_ in self.waiting],
-            )
-        self.waiting, self.flushed = [], time.monotonic()
-
-    def close(self):
-        try:
-            if self.waiting:
-                self.flush()
-        finally:
-            self.file.close()
-            if not self.places:
-                with self.table.store._transaction() as index:
-                    index.execute("DELETE FROM files WHERE id = ?", (self.number,))
-                os.unlink(self.table.store.folder / self.name)

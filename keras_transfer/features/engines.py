@@ -5,6 +5,7 @@ import tempfile
 import time
 import uuid
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -77,13 +78,20 @@ class Engines:
         if self._folder is None and self._temporary is None:
             self._temporary = tempfile.TemporaryDirectory()
         folder = Path(self._folder or self._temporary.name)
-        file = folder / f"{sha256(self.network.encode()).hexdigest()[:32]}.tflite"
+        file = self._file(folder)
         if not file.exists():
             folder.mkdir(parents=True, exist_ok=True)
             aside = folder / f"{uuid.uuid4().hex}.partial"
-            aside.write_bytes(convert(self._prefix))
+            with open(aside, "wb") as partial:
+                partial.write(convert(self._prefix))
+                partial.flush()
+                os.fsync(partial.fileno())
             os.replace(aside, file)
         return file
+
+    def _file(self, folder):
+        known_by = f"{self.network} {version('tensorflow')}"  # the converter is TensorFlow's
+        return folder / f"{sha256(known_by.encode()).hexdigest()[:32]}.tflite"
 
     def measure(self, sample):
         """The name of the fastest engine that agrees with Keras on `sample`, float32 (n, ...)."""
@@ -98,8 +106,11 @@ class Engines:
         """Whether an engine can run this network and agrees with Keras on `sample`."""
         try:
             outputs = self.get(name)(sample)
-        except UserError as error:  # an operation that the runtime lacks
-            progress.say(f"{name} cannot run this network: {error}")
+        except (UserError, RuntimeError, ValueError) as error:
+            # an operation that the runtime lacks, or a converted file that is broken
+            progress.say(f"{name} cannot run this network: {str(error).splitlines()[0]}")
+            if self._folder is not None:
+                self._file(self._folder).unlink(missing_ok=True)
             return False
         if not agrees(outputs, self.get("keras")(sample), name):
             return False
@@ -115,18 +126,28 @@ def name_engine(count, precision="float32", remembered=None):
     """
     on_cpu = not gpus() and load_keras().backend.backend() == "tensorflow"
     if precision == "bfloat16":
-        if not has_openvino():
-            raise UserError(
-                "--feature-precision bfloat16 needs OpenVINO",
-                "not installed",
-                "pip install 'keras_transfer[openvino]', or take float32",
-            )
+        check_feature_precision(precision)
         return "openvino-bfloat16"
     if not on_cpu or load_keras().config.dtype_policy().name != "float32":
         return "keras"
     if remembered and (remembered != "openvino" or has_openvino()):
         return remembered
-    return "measure" if count >= FAST_FROM else "keras"
+    return "measure" if is_many(count) else "keras"
+
+
+def is_many(count):
+    """Whether converting a network pays for so many pictures."""
+    return count >= FAST_FROM
+
+
+def check_feature_precision(precision):
+    """Refuse numbers of features that nothing here can compute."""
+    if precision == "bfloat16" and not has_openvino():
+        raise UserError(
+            "--feature-precision bfloat16 needs OpenVINO",
+            "not installed",
+            "pip install 'keras_transfer[openvino]', or take float32",
+        )
 
 
 def agrees(outputs, expected, name):

@@ -4,7 +4,7 @@ A table of them is keyed by all that decides its numbers, a row in it by the pic
 stale feature cannot be read, and adding ten pictures computes ten.
 """
 
-import errno
+import math
 import os
 import shutil
 import sqlite3
@@ -20,9 +20,9 @@ from keras_transfer.data.augment import augment, draw, find_augmentation
 from keras_transfer.data.pictures import MEMORY_LIMIT
 from keras_transfer.errors import UserError
 from keras_transfer.features.disk import LIMIT, DiskStore
-from keras_transfer.features.engines import BATCH, Engines, name_engine, stream
+from keras_transfer.features.engines import BATCH, Engines, is_many, name_engine, stream
 from keras_transfer.features.tables import DiskTable, MemoryTable
-from keras_transfer.runtime import cache_folder
+from keras_transfer.runtime import cache_folder, gpus, load_keras
 
 SCHEMA = 1  # to be raised when decoding, resizing or augmentation give other numbers than before
 DTYPES = {"float32": "float32", "float16": "float16", "bfloat16": "float16"}  # as stored
@@ -52,13 +52,24 @@ def features_folder():
 
 def open_disk():
     """The store of this machine; `KERAS_TRANSFER_CACHE_LIMIT` says how many GiB it may take."""
-    asked = os.environ.get("KERAS_TRANSFER_CACHE_LIMIT")
+    return DiskStore(features_folder(), cache_limit())
+
+
+def cache_limit():
+    """How many bytes the store may take."""
+    asked = os.environ.get("KERAS_TRANSFER_CACHE_LIMIT") or LIMIT / 2**30
     try:
-        limit = float(asked) * 2**30 if asked else LIMIT
+        limit = float(asked)
     except ValueError:
+        limit = -1.0
+    if not 0 <= limit < math.inf:  # also where it is no number
         advice = "It is a number of GiB, for example 20"
-        raise UserError("KERAS_TRANSFER_CACHE_LIMIT is no number", asked, advice) from None
-    return DiskStore(features_folder(), limit)
+        raise UserError("KERAS_TRANSFER_CACHE_LIMIT makes no sense", asked, advice)
+    return limit * 2**30
+
+
+class NoRoomError(Exception):
+    """More activations than may be kept; who trains runs the base in each epoch instead."""
 
 
 class FeatureStore:
@@ -75,6 +86,7 @@ class FeatureStore:
         self._disk, self._precision = disk, precision
         self._tables = {}  # opened in this run
         self._engines = {}  # by network
+        self._counted = {}  # rows of each table that were counted
 
     def features(self, prefix, pictures, rows, view=None):
         """Features float32 (len(rows), *shape) of the pictures with these row numbers."""
@@ -98,7 +110,9 @@ class FeatureStore:
                 raise
             progress.warn(f"features stay in memory, the cache folder cannot be used: {error}")
             self._disk = None
-            self._tables.clear()
+            for kept in (self._tables, self._engines, self._counted):
+                kept.clear()
+            engines = self._engines_of(prefix)
             return self._filled(engines, pictures, rows, view, max(expected, len(rows)))
 
     @property
@@ -106,7 +120,9 @@ class FeatureStore:
         """How many bytes of features may be kept."""
         if self._disk is None:
             return MEMORY_LIMIT
-        return min(self._disk.limit, shutil.disk_usage(self._disk.folder).free // 2)
+        # what is stored already may be what is asked for, or may go
+        free = shutil.disk_usage(self._disk.folder).free // 2 + self._disk.bytes
+        return min(self._disk.limit, free)
 
     def _engines_of(self, prefix):
         network = f"{weights_fingerprint(prefix)} {sha256(prefix.to_json().encode()).hexdigest()}"
@@ -117,31 +133,39 @@ class FeatureStore:
 
     def _filled(self, engines, pictures, rows, view, count):
         """The table with `rows` in it."""
-        name = self._engine(engines, pictures, rows, count)
+        self._check_memory(engines, count)
+        name = self._engine(engines, pictures, rows, count, view)
         table = self._open(engines, pictures, name, view)
         missing = table.missing(rows)
         if len(missing) and not self._proven(engines, name, pictures, missing):
             table = self._open(engines, pictures, "keras", view)
             name, missing = "keras", table.missing(rows)
-        self.reused += len(rows) - len(missing)
+        self._count(table, rows, missing)
         if len(missing):
             begun = time.monotonic()
             if self._disk is not None:
-                self._make_room(table, len(missing))
+                mine = {opened.number for opened in self._tables.values()}
+                self._disk.make_room(len(missing) * table.row_bytes, keep=mine)
             run, change, label = engines.get(name), _change(view, pictures), "Computing features"
             with table.writing() as put:
                 for part, outputs in stream(run, pictures, missing, label, change):
                     put(part, outputs)
-            self.computed += len(missing)
             self.seconds += time.monotonic() - begun
         return table
 
-    def _make_room(self, table, rows):
-        """Let the oldest tables go for `rows` more; too many of them are kept in memory."""
-        needed = rows * table.row_bytes
-        if needed > self._disk.limit:
-            raise OSError(errno.ENOSPC, f"{needed / 2**30:.1f} GiB are over its limit")
-        self._disk.make_room(needed, keep=table.number)
+    def _check_memory(self, engines, count):
+        """Refuse more activations than memory should hold; pooled features are always few."""
+        needed = 4 * count * int(np.prod(engines.row_shape))
+        if self._disk is None and len(engines.row_shape) > 1 and needed > MEMORY_LIMIT:
+            raise NoRoomError(f"activations take {needed / 2**30:.1f} GiB of memory")
+
+    def _count(self, table, rows, missing):
+        """Count each row of a table once: computed, or found already there."""
+        counted = self._counted.setdefault(id(table), np.zeros(table.shape[0], bool))
+        self.computed += len(missing)
+        fresh = rows[~counted[rows]]
+        self.reused += len(fresh) - len(np.intersect1d(fresh, missing))
+        counted[rows] = True
 
     def _proven(self, engines, name, pictures, rows):
         """Whether the engine agrees with Keras on a first batch; one that does not is dropped."""
@@ -154,17 +178,21 @@ class FeatureStore:
             self._disk.remember_engine(engines.network, "keras")
         return False
 
-    def _engine(self, engines, pictures, rows, count):
+    def _engine(self, engines, pictures, rows, count, view):
         """The name of the engine for these pictures: chosen by measuring it once a machine."""
         remembered = engines.chosen
         if remembered is None and self._disk is not None:
             remembered = self._disk.engine_of(engines.network)
         name = name_engine(count, self._precision, remembered)
         if name == "measure":
+            others = count - len(rows)  # of other versions
+            by_keras = self._open(engines, pictures, "keras", view).missing(rows)
+            if not is_many(len(by_keras) + others):
+                return "keras"  # most of it is there
             name = engines.measure(pictures.batch(rows[:BATCH]).astype(np.float32))
+            engines.chosen = name
             if self._disk is not None:
                 self._disk.remember_engine(engines.network, name)
-        engines.chosen = name if remembered or name != "keras" else None
         return name
 
     def _open(self, engines, pictures, name, view):
@@ -189,7 +217,10 @@ class FeatureStore:
             "size": pictures.size,
             "resize": pictures.resize,
             "engine": f"{name} {version(PACKAGES[name.split('-')[0]])}",
+            "device": gpus() or "cpu",
+            "backend": load_keras().backend.backend(),
             "tensorflow": version("tensorflow"),
+            "pillow": version("pillow"),
             "precision": self._precision,
             "view": augmentation,
         }

@@ -54,6 +54,11 @@ class DiskTable:
         listed = self._table.listed()
         for row, digest in enumerate(self._digests):
             self._files[row], self._places[row] = listed.get(digest, (-1, 0, 0))[:2]
+        # mapped now: what is deleted later can still be read
+        for file in set(self._files.tolist()) - {-1}:
+            inside = self._files == file
+            rows = self._table.map(file, self._places[inside].max() + 1)
+            self._files[inside & (self._places >= len(rows))] = -1
 
     def __getitem__(self, rows):
         rows = np.asarray(rows)

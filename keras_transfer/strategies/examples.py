@@ -15,6 +15,11 @@ CHOOSING_SHARE = 0.1  # of train, put aside to choose epochs and to judge
 SMALL = 1000  # training pictures; of fewer a fifth is put aside: a tenth is too few to judge by
 
 
+def choosing_share(pictures):
+    """How much of so many training pictures is put aside to choose by."""
+    return CHOOSING_SHARE if pictures >= SMALL else 2 * CHOOSING_SHARE
+
+
 @dataclass(frozen=True)
 class Examples:
     """Pictures with targets.
@@ -66,7 +71,7 @@ class Examples:
         aside = draw_part(
             table["label"].to_numpy(),
             table["group"].to_numpy(),
-            CHOOSING_SHARE if len(train) >= SMALL else 2 * CHOOSING_SHARE,
+            choosing_share(len(train)),
             seed,
             self.task.name,
         )

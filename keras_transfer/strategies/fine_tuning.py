@@ -14,6 +14,7 @@ import numpy as np
 from keras_transfer import progress
 from keras_transfer.bases.table import find_base
 from keras_transfer.features.plan import Plan, plan_storing
+from keras_transfer.features.store import NoRoomError
 from keras_transfer.model.cut import cut
 from keras_transfer.model.trainable import set_trainable
 from keras_transfer.runtime import load_keras
@@ -108,13 +109,13 @@ def _fit_head(model, examples, config):
 def _can_refit(examples, rows, config):
     """Whether to tune again on all of train: of few pictures each counts, and it is cheap."""
     train = len(examples.rows("train"))
-    return len(rows) < train and trainings(train, config) > 1
+    return trainings(train, config, len(rows) == train) > 1
 
 
-def trainings(pictures, config):
+def trainings(pictures, config, val_chooses):
     """How many times a tuning on so many pictures trains: to choose how far, and on all of them."""
-    again = pictures <= REFIT_MOST and config.time_budget is None and config.weights != "none"
-    return 2 if again else 1
+    cheap = pictures <= REFIT_MOST and config.time_budget is None and config.weights != "none"
+    return 2 if cheap and not val_chooses else 1
 
 
 def _tune_on_all(model, examples, config, recipe, plan, share):
@@ -134,11 +135,19 @@ def _prepare(model, examples, config, recipe):
     of each picture; or the whole network on pixels, where that costs less or needs less memory.
     """
     train = examples.rows("train")
-    tuning = plan_tuning(model, examples.task, config, recipe, len(train), examples.store.room)
+    times = trainings(len(train), config, examples.choosing_rows(config.seed)[2])
+    tuning = plan_tuning(
+        model, examples.task, config, recipe, len(train), times, examples.store.room
+    )
     if tuning.plan.stored:
         rows = np.union1d(train, examples.choosing_rows(config.seed)[1])
-        return tuning.suffix, stored_inputs(tuning.prefix, examples, rows, tuning.views, train)
-    progress.say(f"the base runs in each epoch: {tuning.plan.why}")
+        try:
+            inputs = stored_inputs(tuning.prefix, examples, rows, tuning.views, train)
+            return tuning.suffix, inputs
+        except NoRoomError as error:
+            progress.warn(f"the base runs in each epoch: {error}")
+    else:
+        progress.say(f"the base runs in each epoch: {tuning.plan.why}")
     pictures = examples.pictures
 
     def pixels(rows, epoch=None):
@@ -157,8 +166,8 @@ class Tuning(NamedTuple):
     augmentation: str
 
 
-def plan_tuning(model, task, config, recipe, pictures, room):
-    """Set what trains in `model`; the Tuning of it on so many `pictures`."""
+def plan_tuning(model, task, config, recipe, pictures, times, room):
+    """Set what trains in `model`; the Tuning of it, so many `times`, on so many `pictures`."""
     fresh = config.weights == "none"
     part = config.trainable
     if part == "auto":
@@ -176,8 +185,8 @@ def plan_tuning(model, task, config, recipe, pictures, room):
     epochs = config.epochs or recipe.epochs
     views = seeded_views(augmentation, config, min(recipe.views, epochs))
     prefix, suffix = cut(model)
-    looks = epochs * trainings(pictures, config)
-    plan = plan_storing(prefix, pictures, len(views), looks, room, config.feature_precision)
+    looks, precision = epochs * times, config.feature_precision
+    plan = plan_storing(prefix, pictures, len(views), looks, room, precision)
     return Tuning(plan, prefix, suffix, views, augmentation)
 
 
