@@ -23,7 +23,7 @@ class TrainConfig:
     .weights.h5, .h5, .keras or a run folder."""
     strategy: Literal["feature_extraction", "fine_tuning"] = "feature_extraction"
     """feature_extraction trains a head on the frozen base; fine_tuning then trains part of the
-    base too, and keeps whichever is better."""
+    base too, and keeps half of that, or as much of it as is clearly better."""
     task: Literal["auto", "classification", "multilabel", "regression"] = "auto"
     """What is predicted; auto reads it off the labels."""
     trainable: str = "auto"

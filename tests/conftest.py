@@ -1,5 +1,6 @@
 """What the tests share: real pictures and weights where they are at hand, tiny drawn ones."""
 
+import functools
 import os
 from pathlib import Path
 
@@ -59,21 +60,33 @@ def draw(kind, seed, size=48):
 
 
 KINDS = ("grey", "red", "stripes")
+SPLITS = {"train": 12, "val": 6, "test": 6}
+
+
+def plant_classes(place, counts=12, name="photos", kinds=KINDS):
+    """Make `place/NAME/SPLIT/KIND/*.png`; without splits `NAME/KIND/*.png`."""
+    splits = counts if isinstance(counts, dict) else {"": counts}
+    for split_number, (split, count) in enumerate(splits.items()):
+        for kind in kinds:
+            folder = place / name / split / kind
+            folder.mkdir(parents=True)
+            for number in range(count):
+                picture = draw(kind, 1000 * split_number + number)
+                Image.fromarray(picture).save(folder / f"{number:03d}.png")
+    return place / name
 
 
 @pytest.fixture
 def class_folder(tmp_path):
-    """Make `tmp_path/NAME/SPLIT/KIND/*.png`; without splits `NAME/KIND/*.png`."""
+    """`plant_classes` below `tmp_path`."""
+    return functools.partial(plant_classes, tmp_path)
 
-    def make(counts=12, name="photos", kinds=KINDS):
-        splits = counts if isinstance(counts, dict) else {"": counts}
-        for split_number, (split, count) in enumerate(splits.items()):
-            for kind in kinds:
-                folder = tmp_path / name / split / kind
-                folder.mkdir(parents=True)
-                for number in range(count):
-                    picture = draw(kind, 1000 * split_number + number)
-                    Image.fromarray(picture).save(folder / f"{number:03d}.png")
-        return tmp_path / name
 
-    return make
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """One whole run with its exports, on the embedded base."""
+    import keras_transfer as kt
+
+    place = tmp_path_factory.mktemp("finished")
+    photos = plant_classes(place, SPLITS)
+    return kt.transfer(photos, image_size=64, out=place / "run", quiet=True), photos

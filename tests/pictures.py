@@ -176,3 +176,11 @@ def _with_alpha(image):
 def _chunk(name, content):
     checksum = zlib.crc32(name + content)
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
+
+
+def noise(width, height, seed=0):
+    """A picture in which every pixel counts: smooth waves and grain."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    waves = 128 + 90 * np.sin(rows / 7)[..., None] * np.cos(columns[..., None] / (5, 9, 13))
+    grain = np.random.default_rng(seed).normal(0, 20, (height, width, 3))
+    return (waves + grain).clip(0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Exported files answer as the model does, and nothing half-written stays."""
+"""Exported files answer as the model does."""
 
 import io
 import json
@@ -16,7 +16,7 @@ from PIL import Image
 from keras_transfer.bases.table import FAMILIES
 from keras_transfer.data.images import RESIZES, load_picture
 from keras_transfer.errors import UserError
-from keras_transfer.export import FORMATS, aside, export_model, tflite
+from keras_transfer.export import FORMATS, export_model
 from keras_transfer.export.check import (
     BATCH,
     TOLERANCE,
@@ -30,75 +30,9 @@ from keras_transfer.export.saved_model import export_saved_model
 from keras_transfer.export.tflite import export_tflite
 from keras_transfer.export.twin import float32_twin
 from keras_transfer.runtime import load_keras, load_tensorflow
+from tests.tiny import NAMES, OUTPUT, SIZE, answers, liven, pictures, tiny_model
 
-NAMES = ["ants", "bees", "größere Käfer"]
-SIZE = 16
-OUTPUT = {"classification": "softmax", "multilabel": "sigmoid", "regression": "linear"}
 FAST = ("mobilenet_v2_0.35", "efficientnet_lite0", "vgg16")
-
-
-def tiny_model(task="classification", policy="float32", seed=0):
-    """A flat network whose answers differ from picture to picture."""
-    keras = load_keras()
-    keras.utils.set_random_seed(seed)
-    layers = keras.layers
-    pixels = keras.Input((SIZE, SIZE, 3), name="pixels")
-    x = layers.Rescaling(1 / 127.5, offset=-1, dtype=policy)(pixels)
-    x = layers.Conv2D(8, 3, strides=2, padding="same", dtype=policy)(x)
-    x = layers.BatchNormalization(dtype=policy)(x)
-    x = layers.Activation("relu6", dtype=policy)(x)
-    x = layers.DepthwiseConv2D(3, padding="same", dtype=policy)(x)
-    x = layers.BatchNormalization(dtype=policy)(x)
-    x = layers.Activation("swish", dtype=policy)(x)
-    x = layers.GlobalAveragePooling2D(dtype=policy)(x)
-    x = layers.Dropout(0.5, dtype=policy)(x)
-    x = layers.Dense(3, name="head", dtype=policy)(x)
-    answer = layers.Activation(OUTPUT[task], name="output", dtype="float32")(x)
-    model = keras.Model(pixels, answer)
-    liven(model, pictures(12, seed=9), seed)
-    return model
-
-
-def pictures(n, size=SIZE, seed=1):
-    """uint8 (n, size, size, 3): coloured waves and noise, each its own."""
-    rng = np.random.default_rng(seed)
-    line = np.linspace(0, 1, size)
-    waves = [
-        np.sin(rng.uniform(2, 20) * line[:, None, None] + rng.uniform(2, 20) * line[:, None] + c)
-        for c in rng.uniform(0, 6, n)
-    ]
-    colours = rng.uniform(20, 235, (n, 1, 1, 3)) + 60 * np.array(waves) * rng.uniform(
-        -1, 1, (n, 1, 1, 3)
-    )
-    return np.clip(colours + rng.normal(0, 15, (n, size, size, 3)), 0, 255).astype(np.uint8)
-
-
-def liven(model, pixels, seed=0):
-    """Random batch norms that fit the network, and a head that tells the pictures apart.
-
-    Freshly made deep networks answer alike to everything, and then any file passes a check.
-    """
-    keras = load_keras()
-    rng = np.random.default_rng(seed)
-    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    for norm in norms:
-        norm.trainable, norm.momentum = True, 0.0
-        if norm.scale:  # the Inceptions do without
-            norm.gamma.assign(rng.uniform(0.7, 1.3, norm.gamma.shape))
-        norm.beta.assign(rng.normal(0, 0.3, norm.beta.shape))
-    if norms:
-        model(pixels.astype(np.float32), training=True)  # statistics of these pictures
-    for norm in norms:
-        norm.moving_variance.assign(norm.moving_variance * rng.uniform(0.8, 1.25, norm.beta.shape))
-    head = model.get_layer("head")
-    features = keras.Model(model.input, head.input).predict(pixels, verbose=0).astype(np.float64)
-    kernel = rng.normal(size=head.kernel.shape)
-    kernel *= 2.0 / (features @ kernel).std(axis=0)
-    head.set_weights([kernel, -(features @ kernel).mean(axis=0)])
-
-
-def answers(model, pixels):
-    return float32_twin(model).predict(pixels, verbose=0)
 
 
 def picture_bytes(image, kind, **settings):
@@ -346,93 +280,6 @@ def test_an_unknown_format_and_another_backend_are_refused(tmp_path, monkeypatch
     with pytest.raises(UserError, match="KERAS_BACKEND=tensorflow"):
         export_model(model, "tflite", *rest)
     assert os.listdir(tmp_path) == []
-
-
-@pytest.mark.parametrize("format_name", list(FORMATS))
-def test_an_export_replaces_the_one_before(format_name, tmp_path):
-    pixels = pictures(4)
-    for seed in (0, 1):
-        model = tiny_model(seed=seed)
-        expected = answers(model, pixels)
-        report = export_model(
-            model, format_name, tmp_path, NAMES, "classification", "squeeze", pixels, expected
-        )
-    assert check_export(report["path"], pixels, expected) < TOLERANCE
-    assert len(os.listdir(tmp_path)) == 2
-
-
-def test_a_failed_conversion_leaves_what_was_there(tmp_path, monkeypatch):
-    (tmp_path / "model.tflite").write_text("the old one")
-
-    def fail(model, answer):
-        raise UserError("TFLite has no such operation", "Betainc")
-
-    monkeypatch.setattr(tflite, "convert", fail)
-    model, pixels = tiny_model(), pictures(2)
-    with pytest.raises(UserError, match="Betainc"):
-        export_model(model, "tflite", tmp_path, NAMES, "classification", "crop", pixels, None)
-    assert os.listdir(tmp_path) == ["model.tflite"]
-    assert (tmp_path / "model.tflite").read_text() == "the old one"
-
-
-@pytest.mark.parametrize("folder", [False, True])
-def test_a_rename_that_fails_puts_the_old_one_back(folder, tmp_path, monkeypatch):
-    target = tmp_path / "target"
-    old = target / "old.txt" if folder else target
-    old.parent.mkdir(exist_ok=True)
-    old.write_text("the old one")
-
-    def full(source, target):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(aside.os, "replace", full)
-    with (
-        pytest.raises(UserError, match="No space left on device"),
-        aside.written_aside(target) as f,
-    ):
-        f.mkdir()
-    assert old.read_text() == "the old one"
-    assert os.listdir(tmp_path) == ["target"]
-
-
-def test_a_place_that_takes_no_file_is_one_line(tmp_path):
-    (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(UserError, match="cannot be written"):
-        export_tflite(tiny_model(), tmp_path / "file" / "model.tflite", NAMES)
-
-
-FULL_DISK = """
-import os, resource, sys
-sys.path[:0] = sys.argv[2:4]
-from test_export import NAMES, answers, pictures, tiny_model
-from keras_transfer.errors import UserError
-from keras_transfer.export import FORMATS, export_model
-model, pixels = tiny_model(), pictures(2)
-expected = answers(model, pixels)
-resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))  # a file of 501 bytes cannot be written
-for name in FORMATS:
-    try:
-        export_model(model, name, sys.argv[1], NAMES, "classification", "crop", pixels, expected)
-    except UserError as error:
-        print(name, error)
-print(os.listdir(sys.argv[1]))
-"""
-
-
-def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path):
-    pytest.importorskip("resource")
-    tests = os.path.dirname(os.path.abspath(__file__))
-    done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(tmp_path), os.path.dirname(tests), tests],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert [line.split()[0] for line in lines[:2]] == list(FORMATS)
-    assert all("cannot be written" in line for line in lines[:2])
-    assert lines[2:] == ["[]"]
 
 
 @pytest.mark.parametrize(

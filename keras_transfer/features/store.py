@@ -203,7 +203,7 @@ class FeatureStore:
                 self._tables[key] = MemoryTable(pictures, shape, dtype)
             else:
                 about = self._about(engines, pictures, name, view)
-                self._tables[key] = DiskTable(pictures, self._disk.open(about, shape, dtype), name)
+                self._tables[key] = DiskTable(pictures, self._disk.open(about, shape, dtype))
         return self._tables[key]
 
     def _about(self, engines, pictures, name, view):

@@ -39,8 +39,8 @@ class MemoryTable:
 class DiskTable:
     """Rows of a `disk.Table`, found by the contents of pictures."""
 
-    def __init__(self, pictures, table, name):
-        self._table, self._name = table, name
+    def __init__(self, pictures, table):
+        self._table = table
         self._digests = [bytes.fromhex(digest) for digest in pictures.table["sha256"]]
         self._shown = pictures.table["shown"].to_numpy()
         self._files = np.full(len(pictures), -1)

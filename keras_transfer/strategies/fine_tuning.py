@@ -2,8 +2,8 @@
 
 Head first, then the base: Kumar et al. 2022, arXiv:2202.10054 (a random head distorts the features
 before it has learned). What is kept lies somewhere on the straight line from the network with the
-head alone to the tuned one (WiSE-FT: Wortsman et al. 2022, arXiv:2109.01903); where, is judged on
-pictures that trained neither, so that tuning which does not help is not kept.
+head alone to the tuned one (WiSE-FT: Wortsman et al. 2022, arXiv:2109.01903): in its middle, unless
+pictures that trained neither say clearly that another place is better.
 """
 
 import math

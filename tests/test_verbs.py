@@ -1,0 +1,107 @@
+"""The verbs beside train: evaluate, predict, export, doctor."""
+
+import csv
+import json
+import os
+
+import pandas as pd
+import pytest
+
+from keras_transfer.data.roles import read_roles, write_roles
+from keras_transfer.data.sources import Source
+from keras_transfer.errors import UserError
+from keras_transfer.export.keras_file import About
+from keras_transfer.predictor import _in_order
+from tests.commands import run_command
+
+
+def test_evaluate_gives_the_scores_of_the_training(finished):
+    run, photos = finished
+    code, out, said = run_command("evaluate", "--model", run.folder, "--data", photos, "--json")
+    assert code == 0
+    splits = json.loads(out)["splits"]
+    assert splits["val"]["accuracy"] == run.metrics["splits"]["val"]["accuracy"]
+    assert set(splits) == {"train", "val", "test"}
+    assert "of the 36 pictures of train 36 trained it" in said
+    assert [splits[name]["used_to_choose"] for name in splits] == [True, False, False]
+
+
+def numbers_called(targets, labels):
+    column = pd.Series(labels, dtype=object)
+    return Source("x", pd.DataFrame({"label": column}), None, None, "table", (), targets)
+
+
+def test_several_numbers_are_scored_by_their_names():
+    about = About("regression", ("height", "width"), "squeeze", 64, "vgg16")
+    source = _in_order(numbers_called(("width", "height"), [(1.0, 2.0), (3.0, 4.0)]), about)
+    assert list(source.table["label"]) == [(2.0, 1.0), (4.0, 3.0)]
+    with pytest.raises(UserError, match=r"predicts other numbers .found: depth, height"):
+        _in_order(numbers_called(("depth", "height"), [(1.0, 2.0)]), about)
+
+
+def test_pictures_that_chose_are_named_too(tmp_path):
+    table = pd.DataFrame({"shown": ["a", "b", "c"], "split": ["train", "val", "test"]})
+    write_roles(tmp_path, table.assign(sha256=["1", "2", "3"]), {"val"})
+    assert read_roles(tmp_path) == {"1": "trained", "2": "chose"}
+    assert read_roles(tmp_path / "elsewhere") == {}
+    for text in (b"", b"path,kind\na,b\n", b"\xff\xfe\x00", b"role,sha256\nking,1\n"):
+        (tmp_path / "splits.csv").write_bytes(text)
+        assert read_roles(tmp_path) == {}
+
+
+def test_predict_in_three_ways(finished, tmp_path):
+    run, photos = finished
+    (tmp_path / "broken.jpg").write_bytes(b"nothing")
+    asked = (
+        "predict",
+        "--model",
+        run.folder / "model.keras",
+        photos / "test" / "red",
+        str(photos / "test" / "stripes" / "00*.png"),
+        tmp_path / "broken.jpg",
+    )
+    code, out, _ = run_command(*asked, "--json")
+    answers = json.loads(out)
+    assert code == 0
+    assert len(answers) == 13
+    assert sum(answer.get("predicted") == "red" for answer in answers) >= 5
+    assert "error" in answers[-1]
+    first = answers[0]
+    assert first["predicted"] == next(iter(first["probabilities"]))
+    code, out, _ = run_command(*asked, "--format", "csv", "--top", "2")
+    rows = list(csv.DictReader(out.splitlines()))
+    assert [row["predicted"] for row in rows] == [a.get("predicted", "") for a in answers]
+    assert rows[-1]["error"]
+    assert "name_2" in rows[0]
+    code, out, _ = run_command(*asked)
+    assert "cannot be read" in out
+
+
+def test_export_again_replaces_and_says_what_it_found(finished):
+    run, _ = finished
+    code, out, _ = run_command("export", "--model", run.folder, "--format", "tflite", "--json")
+    assert code == 0
+    assert json.loads(out)["tflite"]["difference"] < 1e-3
+    code, _, err = run_command("export", "--model", run.folder, "--format", "tflight")
+    assert code == 2
+    assert "Did you mean tflite" in err
+
+
+def test_a_missing_verb_and_an_unknown_one():
+    code, out, _ = run_command("--help")
+    assert code == 0
+    assert "predict" in out
+    code, _, err = run_command("trian")
+    assert code == 2
+    assert "Did you mean train" in err
+
+
+def test_doctor_knows_what_is_here():
+    code, out, _ = run_command("doctor", "--json", env={**os.environ, "KERAS_HOME": "/nowhere"})
+    found = json.loads(out)
+    assert code == 0
+    assert found["versions"]["keras"]
+    assert "efficientnet_lite0" in found["weights"]
+    assert found["gpus"] or found["why_no_gpu"]
+    code, out, _ = run_command("doctor", "--bases")
+    assert "mobilenet_v2_0.35" in out
