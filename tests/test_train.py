@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 import keras_transfer as kt
+from keras_transfer import train
+from keras_transfer.run import Run
+from tests.commands import FAST
 from tests.conftest import KINDS
 
 
@@ -170,3 +173,28 @@ def test_same_seed_same_bytes_of_weights(class_folder, tmp_path):
     for a, b in zip(one.model.get_weights(), other.model.get_weights(), strict=True):
         assert (a == b).all()
     assert one.info["data"] == other.info["data"]
+
+
+@pytest.mark.parametrize("strategy", ["feature_extraction", "fine_tuning"])
+def test_with_and_without_the_store_the_numbers_are_the_same(
+    class_folder, tmp_path, monkeypatch, strategy
+):
+    monkeypatch.setenv("KERAS_TRANSFER_CACHE", str(tmp_path / "cache"))
+    photos = class_folder(8)
+    settings = ["--strategy", strategy, "--views", "2"] if strategy == "fine_tuning" else []
+    settings += ["--epochs", "2", *FAST, "--data", str(photos), "--json"]
+    scores, weights = [], []
+    for number, store in enumerate(("--store", "--store", "--no-store")):
+        out = tmp_path / f"run{number}"
+        assert train.main([*settings, store, "--out", str(out)]) == 0
+        run = Run.open(out)
+        scores.append(run.metrics)
+        weights.append(run.model.get_weights())
+    counts = [score["features"] for score in scores]
+    assert counts[0]["reused"] == 0
+    assert counts[1] == {"computed": 0, "reused": counts[0]["computed"]}
+    assert counts[2] == counts[0]
+    for others in weights[1:]:
+        for a, b in zip(weights[0], others, strict=True):
+            assert (a == b).all()
+    assert scores[0]["splits"] == scores[1]["splits"] == scores[2]["splits"]
