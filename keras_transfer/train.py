@@ -94,6 +94,8 @@ def run_transfer(config, data, out=None, overwrite=False):
         clock.move("fit", "extract", examples.store.seconds)
         with clock("evaluate"):
             scores, answers = steps.evaluate(model, examples, config)
+        # features of val and test are computed when they are asked for
+        clock.move("evaluate", "extract", examples.store.seconds - clock.seconds["extract"])
         with clock("write"):
             steps.write(run, model, history, examples, answers, config)
         with clock("export"):

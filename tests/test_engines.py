@@ -73,7 +73,7 @@ def test_a_broken_converted_file_is_left_and_made_again(tmp_path, monkeypatch, c
 
 
 def test_many_pictures_are_worth_a_measurement_and_it_is_remembered(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "FAST_FROM", 10)
+    monkeypatch.setattr(module, "MEASURE_FROM", 10)
     examples = tiny_examples(per_kind=4, splits=("train",))
     model = build_model(SMALL, "classification", 3, image_size=32, weights="none")
     prefix, _ = cut(model)
@@ -88,17 +88,19 @@ def test_many_pictures_are_worth_a_measurement_and_it_is_remembered(tmp_path, mo
 
 
 def test_which_engine_is_asked():
-    assert name_engine(10) == "keras"
-    assert name_engine(10**6) == "measure"
-    assert name_engine(10**6, remembered="keras") == "keras"
-    assert name_engine(10, remembered="litert") == "litert"
+    assert name_engine(10, small=True) == "keras"
+    assert name_engine(500, small=True) == "litert"
+    assert name_engine(500, small=False) == "keras"
+    assert name_engine(10**6, small=True) == "measure"
+    assert name_engine(10**6, small=True, remembered="keras") == "keras"
+    assert name_engine(10, small=False, remembered="litert") == "litert"
 
 
 def test_bfloat16_without_openvino_says_what_to_install(monkeypatch):
     monkeypatch.setattr(module, "has_openvino", lambda: False)
     with pytest.raises(UserError, match=r"needs OpenVINO.*pip install 'keras_transfer.openvino"):
-        name_engine(10, "bfloat16")
-    assert name_engine(10, remembered="openvino") == "keras"
+        name_engine(10, True, "bfloat16")
+    assert name_engine(10, True, remembered="openvino") == "keras"
 
 
 def test_agreement_is_in_units_of_the_spread(capsys):

@@ -13,12 +13,14 @@ import numpy as np
 from keras_transfer import progress
 from keras_transfer.data.pipeline import evaluation_batches
 from keras_transfer.errors import UserError
-from keras_transfer.features.litert import LiteRTEngine, convert
+from keras_transfer.features.litert import LiteRTEngine, convert, is_small
 from keras_transfer.features.openvino import OpenVINOEngine, has_openvino
 from keras_transfer.runtime import gpus, load_keras, load_tensorflow
 
 BATCH = 32  # pictures a call; larger ones gain nothing on a CPU and cost memory
-FAST_FROM = 600  # pictures; converting a network costs as long as Keras takes for about so many
+FAST_FROM = 300  # pictures; converting a small network costs as long as Keras takes for so many
+MEASURE_FROM = 2000  # pictures; as long as converting and measuring takes for others
+PROOF = 8  # pictures on which an engine must agree with Keras, run once and not compiled
 AGREES = 1e-3  # largest difference from Keras, in units of the features' spread
 
 
@@ -46,7 +48,7 @@ class Engines:
 
     Attributes:
         network: what names its weights and architecture; base, cut: names for people.
-        row_shape: of one picture's features.
+        row_shape: of one picture's features; small: whether it is converted in a second.
         chosen: the name of the engine that it runs on from now on, once that is decided.
         known: names of engines that agreed with Keras.
     """
@@ -55,7 +57,7 @@ class Engines:
         """`folder` is where converted networks are kept, None for no longer than this run."""
         self.network, self.chosen, self.known = network, None, set()
         self.base, self.cut = prefix.name.removesuffix("_prefix"), prefix.layers[-1].name
-        self.row_shape = tuple(prefix.output.shape[1:])
+        self.row_shape, self.small = tuple(prefix.output.shape[1:]), is_small(prefix)
         self._prefix, self._folder, self._made = prefix, folder, {}
         self._temporary = None
 
@@ -103,7 +105,8 @@ class Engines:
         return best
 
     def proven(self, name, sample):
-        """Whether an engine can run this network and agrees with Keras on `sample`."""
+        """Whether an engine can run this network and agrees with Keras on the first of `sample`."""
+        sample = sample[:PROOF]
         try:
             outputs = self.get(name)(sample)
         except (UserError, RuntimeError, ValueError) as error:
@@ -112,17 +115,19 @@ class Engines:
             if self._folder is not None:
                 self._file(self._folder).unlink(missing_ok=True)
             return False
-        if not agrees(outputs, self.get("keras")(sample), name):
+        expected = np.asarray(self._prefix(sample, training=False), np.float32)
+        if not agrees(outputs, expected, name):
             return False
         self.known.add(name)
         return True
 
 
-def name_engine(count, precision="float32", remembered=None):
+def name_engine(count, small, precision="float32", remembered=None):
     """Which engine to ask for `count` pictures: a name, or "measure" where it is not known yet.
 
-    The answer hangs on numbers alone, not on how fast the machine happens to be at the moment, so
-    that a second run on it finds the features of the first.
+    On a `small` network LiteRT is the faster one on every CPU that was tried; of others, and for
+    very many pictures, it is measured. The answer hangs on numbers alone, not on how fast the
+    machine happens to be at the moment, so that a second run on it finds the features of the first.
     """
     on_cpu = not gpus() and load_keras().backend.backend() == "tensorflow"
     if precision == "bfloat16":
@@ -132,12 +137,9 @@ def name_engine(count, precision="float32", remembered=None):
         return "keras"
     if remembered and (remembered != "openvino" or has_openvino()):
         return remembered
-    return "measure" if is_many(count) else "keras"
-
-
-def is_many(count):
-    """Whether converting a network pays for so many pictures."""
-    return count >= FAST_FROM
+    if count >= MEASURE_FROM:
+        return "measure"
+    return "litert" if small and count >= FAST_FROM else "keras"
 
 
 def check_feature_precision(precision):

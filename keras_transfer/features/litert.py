@@ -10,37 +10,46 @@ from keras_transfer.errors import UserError
 from keras_transfer.runtime import load_tensorflow, quiet_stderr
 
 COPIES = 2**29  # bytes of weights, in all interpreters together
+SMALL = 2**26  # bytes of weights that the converter may fold into the graph
 
 
 def convert(network, answer="features"):
     """The flatbuffer (bytes) of a float32 network; UserError for an operation TFLite lacks.
 
-    The converter gets the traced function and its variables, and writes a SavedModel of its own.
-    With the weights as constants small networks take 1 s in place of 2.5, but VGG16 with two
-    hidden layers of 4096 takes 80 s and 17 GB in place of 16 s and 5 GB.
+    The converter gets the traced function and, of a large network, its variables: it then writes a
+    SavedModel of its own. With the weights as constants small networks take 1 s in place of 2.5,
+    but VGG16 with two hidden layers of 4096 takes 80 s and 17 GB in place of 16 s and 5 GB.
 
     Args:
         network: a `keras.Model` with one input and one output; answer: what the output is called.
     """
     tf = load_tensorflow()
     signature = tf.TensorSpec(network.input_shape, tf.float32, name="pixels")
-    serve = tf.function(lambda pixels: {answer: network(pixels, training=False)})
+    serve = tf.function(lambda pixels: {answer: network(pixels, training=False)}, autograph=False)
     with quiet_stderr():
         traced = serve.get_concrete_function(signature)
-    data, error = _convert_quietly(tf, traced, [weight.value for weight in network.weights])
+    variables = [] if is_small(network) else [weight.value for weight in network.weights]
+    data, error = _convert_quietly(tf, traced, variables)
     if error is not None:
         raise _cannot_convert(error)
     return data
 
 
-def _convert_quietly(tf, traced, weights):
+def is_small(network):
+    """Whether a network is converted in about a second: those for phones are."""
+    return 4 * network.count_params() <= SMALL
+
+
+def _convert_quietly(tf, traced, variables):
     """(bytes, None), or (None, the converter's error): its hundreds of lines are held back."""
     from tensorflow.lite.python.convert import ConverterError
 
     holder = tf.Module()
-    holder.weights = weights
+    holder.variables_ = variables
     with quiet_stderr():
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([traced], holder)
+        converter = tf.lite.TFLiteConverter.from_concrete_functions(
+            [traced], holder if variables else None
+        )
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         try:
             return converter.convert(), None

@@ -20,7 +20,7 @@ from keras_transfer.data.augment import augment, draw, find_augmentation
 from keras_transfer.data.pictures import MEMORY_LIMIT
 from keras_transfer.errors import UserError
 from keras_transfer.features.disk import LIMIT, DiskStore
-from keras_transfer.features.engines import BATCH, Engines, is_many, name_engine, stream
+from keras_transfer.features.engines import BATCH, Engines, name_engine, stream
 from keras_transfer.features.tables import DiskTable, MemoryTable
 from keras_transfer.runtime import cache_folder, gpus, load_keras
 
@@ -88,9 +88,12 @@ class FeatureStore:
         self._engines = {}  # by network
         self._counted = {}  # rows of each table that were counted
 
-    def features(self, prefix, pictures, rows, view=None):
-        """Features float32 (len(rows), *shape) of the pictures with these row numbers."""
-        return self.table(prefix, pictures, rows, view)[np.asarray(rows)]
+    def features(self, prefix, pictures, rows, view=None, expected=0):
+        """Features float32 (len(rows), *shape) of the pictures with these row numbers.
+
+        Args: as `table`.
+        """
+        return self.table(prefix, pictures, rows, view, expected)[np.asarray(rows)]
 
     def table(self, prefix, pictures, rows, view=None, expected=0):
         """What gives the features float32 of `rows` when it is indexed by row numbers.
@@ -179,17 +182,21 @@ class FeatureStore:
         return False
 
     def _engine(self, engines, pictures, rows, count, view):
-        """The name of the engine for these pictures: chosen by measuring it once a machine."""
+        """The name of the engine for these pictures: chosen once a machine, by measuring it or not.
+
+        A network whose features Keras computed before stays with it until many more are asked for.
+        """
         remembered = engines.chosen
         if remembered is None and self._disk is not None:
             remembered = self._disk.engine_of(engines.network)
-        name = name_engine(count, self._precision, remembered)
-        if name == "measure":
+        name = name_engine(count, engines.small, self._precision, remembered)
+        if remembered is None and name in ("measure", "litert"):
             others = count - len(rows)  # of other versions
             by_keras = self._open(engines, pictures, "keras", view).missing(rows)
-            if not is_many(len(by_keras) + others):
+            if name_engine(len(by_keras) + others, engines.small) == "keras":
                 return "keras"  # most of it is there
-            name = engines.measure(pictures.batch(rows[:BATCH]).astype(np.float32))
+            if name == "measure":
+                name = engines.measure(pictures.batch(rows[:BATCH]).astype(np.float32))
             engines.chosen = name
             if self._disk is not None:
                 self._disk.remember_engine(engines.network, name)

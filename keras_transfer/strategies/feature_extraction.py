@@ -55,7 +55,9 @@ def _with_views(prefix, examples, config, rows):
     augmentation = config.augment if changed else "none"
     views = seeded_views(augmentation, config, recipes.LINEAR_VIEWS)
     store, pictures = examples.store, examples.pictures
-    return np.concatenate([store.features(prefix, pictures, rows, v) for v in views]), len(views)
+    total = len(pictures) + (len(views) - 1) * len(rows)  # the others are scored
+    features = [store.features(prefix, pictures, rows, view, total) for view in views]
+    return np.concatenate(features), len(views)
 
 
 def train_hidden_head(model, examples, config):

@@ -35,7 +35,7 @@ from keras_transfer.strategies.gradient import (
 from keras_transfer.strategies.judging import clearly_better, set_temperature
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the way to the tuned weights
-HALF = 0.5
+HALF, ALL = 0.5, 1.0
 REFIT_MOST = 2000  # training pictures; of more the part put aside is hardly missed
 FRESH_MOMENTUM = 0.9  # of batch norms; Keras's 0.99 lags for hundreds of steps, small sets have few
 
@@ -195,6 +195,8 @@ def _best_share(network, inputs, examples, config, choosing, start):
 
     Half of the tuning is kept unless another share is clearly better: it is the mixture that is
     seldom far from the best (Wortsman et al. 2022), and few pictures tell small differences badly.
+    Of a regression all is: where the frozen features say little there is little to hold on to, and
+    half of the way was worse than all of it on each of three fifths of train put aside.
 
     Returns:
         (share, Judgement) of the mixture; share 0 is the head alone.
@@ -204,9 +206,9 @@ def _best_share(network, inputs, examples, config, choosing, start):
     for share in SHARES:
         _mix(network, start, tuned, share)
         tried[share] = judged(choosing)
-    half = tried[HALF]
-    better = [s for s in SHARES if s != HALF and clearly_better(tried[s], half)]
-    share = min(better, key=lambda s: tried[s].loss) if better else HALF
+    usual = ALL if examples.task.name == "regression" else HALF
+    better = [s for s in SHARES if s != usual and clearly_better(tried[s], tried[usual])]
+    share = min(better, key=lambda s: tried[s].loss) if better else usual
     if not math.isfinite(tried[share].loss):
         share = 0.0
     _mix(network, start, tuned, share)
