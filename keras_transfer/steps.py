@@ -66,7 +66,10 @@ def read_examples(source, config):
     check_labels(source.table, name)  # before hours of reading; and again without what is broken
     load_tensorflow()
     size = find_size(config.base, config.image_size)
-    pictures = read_pictures(source, size, config.resize, config.max_pixels)
+    store = open_store(config.store, config.feature_precision)
+    known = store.known_pictures()
+    pictures = read_pictures(source, size, config.resize, config.max_pixels, known)
+    store.remember_pictures(pictures.table["sha256"], config.max_pixels, known)
     for note in (*source.notes, *pictures.notes):
         progress.say(f"note: {note}")
     check_left_out(pictures, config.max_left_out)
@@ -76,7 +79,6 @@ def read_examples(source, config):
     _name_duplicates(table)
     labels = list(table["label"])
     task = make_task(name, labels, (table["split"] == "train").to_numpy(), source.targets)
-    store = open_store(config.store, config.feature_precision)
     examples = Examples(replace(pictures, table=table), task, task.encode(labels), store)
     examples.weights(examples.rows("train"), config.class_weight)  # refuses what has no classes
     return examples

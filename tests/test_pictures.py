@@ -63,6 +63,23 @@ def test_arrays_are_read_as_pictures():
     assert found.table["sha256"].nunique() == 6
 
 
+def test_what_was_read_before_is_decoded_when_it_is_asked_for(class_folder, monkeypatch):
+    folder = class_folder(4)
+    first = read(folder)
+    known = dict.fromkeys(first.table["sha256"], LIMIT)
+    fresh = np.zeros((32, 32, 3), np.uint8)
+    Image.fromarray(fresh).save(folder / "red" / "fresh.png")
+    (folder / "red" / "broken.png").write_bytes(b"no picture")
+    again = read_pictures(read_source(folder), 32, "squeeze", LIMIT, known)
+    assert list(again.table["shown"][again.there]) == ["red/fresh.png"]
+    assert list(again.left_out["path"]) == ["red/broken.png"]
+    old = np.flatnonzero(~again.there)
+    assert (again.batch(old[::-1]) == first.batch(np.arange(12))[::-1]).all()
+    assert again.there.all()
+    narrower = read_pictures(read_source(folder), 32, "squeeze", 100, known)
+    assert len(narrower.left_out) == 14  # those of 48 x 48 are over this limit
+
+
 def test_evaluation_drops_nothing_and_keeps_the_order(class_folder):
     found = read(class_folder(5))
     rows = np.array([3, 1, 14, 0, 9, 2, 11])

@@ -199,6 +199,19 @@ def test_each_picture_is_counted_once(tmp_path, model, examples):
     assert (store.computed, store.reused) == (36, 0)
 
 
+def test_pictures_that_were_read_well_are_remembered(tmp_path, examples):
+    store, digests = FeatureStore(DiskStore(tmp_path)), examples.pictures.table["sha256"]
+    assert store.known_pictures() == {}
+    store.remember_pictures(digests, 1000, {})
+    known = FeatureStore(DiskStore(tmp_path)).known_pictures()
+    assert known == dict.fromkeys(digests, 1000)
+    store.remember_pictures(digests[:1], 900, known)
+    store.remember_pictures(digests[1:], 1100, known)  # says no more than is known
+    later = store.known_pictures()
+    assert sorted(set(later.values())) == [900, 1000]
+    assert FeatureStore().known_pictures() == {}
+
+
 def test_an_index_that_is_none_is_said_and_done_without(tmp_path, model, examples, capsys):
     whole, _ = asked(tmp_path / "sound", model, examples)
     store = FeatureStore(DiskStore(tmp_path / "broken"))

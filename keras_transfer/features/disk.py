@@ -29,6 +29,8 @@ CREATE TABLE IF NOT EXISTS rows (
     table_id INTEGER, digest BLOB, file_id INTEGER, place INTEGER, checksum INTEGER,
     PRIMARY KEY (table_id, digest)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS engines (network TEXT PRIMARY KEY, name TEXT);
+CREATE TABLE IF NOT EXISTS pictures (
+    reader TEXT, digest BLOB, max_pixels INTEGER, PRIMARY KEY (reader, digest)) WITHOUT ROWID;
 """
 
 
@@ -62,6 +64,18 @@ class DiskStore:
         """Take the engine `name` for this network from now on."""
         with self.transaction() as index:
             index.execute("INSERT OR REPLACE INTO engines VALUES (?, ?)", (network, name))
+
+    def pictures(self, reader):
+        """{sha256 in hex: limit of pixels} of the contents that `reader` read well."""
+        with self.transaction() as index:
+            asked = "SELECT digest, max_pixels FROM pictures WHERE reader = ?"
+            return {digest.hex(): limit for digest, limit in index.execute(asked, (reader,))}
+
+    def remember_pictures(self, reader, digests, max_pixels):
+        """Note that `reader` read these contents well under this limit of pixels."""
+        rows = [(reader, bytes.fromhex(digest), max_pixels) for digest in digests]
+        with self.transaction() as index:
+            index.executemany("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?)", rows)
 
     def open(self, about, row_shape, dtype):
         """The Table for what `about` (a dict that JSON takes) describes; made where it is new."""

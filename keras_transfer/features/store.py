@@ -95,6 +95,32 @@ class FeatureStore:
         """
         return self.table(prefix, pictures, rows, view, expected)[np.asarray(rows)]
 
+    def known_pictures(self):
+        """{sha256: limit of pixels} of pictures that were read well before, so need no decoding."""
+        if self._disk is None:
+            return {}
+        try:
+            return self._disk.pictures(_reader())
+        except (OSError, sqlite3.Error) as error:
+            self._leave_disk(error)
+            return {}
+
+    def remember_pictures(self, digests, max_pixels, known):
+        """Note for later runs that these contents can be read; `known` are those noted already."""
+        fresh = {digest for digest in digests if known.get(digest, math.inf) > max_pixels}
+        if self._disk is None or not fresh:
+            return
+        try:
+            self._disk.remember_pictures(_reader(), fresh, max_pixels)
+        except (OSError, sqlite3.Error) as error:
+            self._leave_disk(error)
+
+    def _leave_disk(self, error):
+        progress.warn(f"features stay in memory, the cache folder cannot be used: {error}")
+        self._disk = None
+        for kept in (self._tables, self._engines, self._counted):
+            kept.clear()
+
     def table(self, prefix, pictures, rows, view=None, expected=0):
         """What gives the features float32 of `rows` when it is indexed by row numbers.
 
@@ -111,10 +137,7 @@ class FeatureStore:
         except (OSError, sqlite3.Error) as error:
             if self._disk is None:
                 raise
-            progress.warn(f"features stay in memory, the cache folder cannot be used: {error}")
-            self._disk = None
-            for kept in (self._tables, self._engines, self._counted):
-                kept.clear()
+            self._leave_disk(error)
             engines = self._engines_of(prefix)
             return self._filled(engines, pictures, rows, view, max(expected, len(rows)))
 
@@ -136,6 +159,7 @@ class FeatureStore:
 
     def _filled(self, engines, pictures, rows, view, count):
         """The table with `rows` in it."""
+        begun = time.monotonic()
         self._check_memory(engines, count)
         name = self._engine(engines, pictures, rows, count, view)
         table = self._open(engines, pictures, name, view)
@@ -145,7 +169,6 @@ class FeatureStore:
             name, missing = "keras", table.missing(rows)
         self._count(table, rows, missing)
         if len(missing):
-            begun = time.monotonic()
             if self._disk is not None:
                 mine = {opened.number for opened in self._tables.values()}
                 self._disk.make_room(len(missing) * table.row_bytes, keep=mine)
@@ -231,6 +254,11 @@ class FeatureStore:
             "precision": self._precision,
             "view": augmentation,
         }
+
+
+def _reader():
+    """What decides whether a picture can be read."""
+    return f"{SCHEMA} tensorflow {version('tensorflow')} pillow {version('pillow')}"
 
 
 def _change(view, pictures):
