@@ -3,7 +3,7 @@
 import functools
 import warnings
 
-from keras_transfer.bases.efficientnet_lite import SCALES, build_efficientnet_lite
+from keras_transfer.bases.efficientnet_lite import SCALES, build_efficientnet_lite, lite_features
 from keras_transfer.bases.names import class_names, flat_operations, fresh_names
 from keras_transfer.bases.scaling import scale_pixels
 from keras_transfer.bases.table import find_base
@@ -34,6 +34,8 @@ def build_base(name, image_size=None, weights="auto"):
     size = find_size(name, image_size)
     if weights == "auto":
         weights = base.weights
+    if base.application in SCALES and weights in {"bundled", "imagenet", "none"}:
+        return _build_lite(base, name, size, weights)
     build = functools.partial(build_bare, base, size)
     scaling = base.scaling
     if weights == "imagenet" and base.weights == "imagenet":
@@ -45,6 +47,17 @@ def build_base(name, image_size=None, weights="auto"):
         elif weights != "none":
             scaling = load_path(bare, name, weights) or scaling
     return flatten(bare, name, size, scaling)
+
+
+def _build_lite(base, name, size, weights):
+    """As `flatten(build_bare(...))`, in half the time: these layers are ours."""
+    keras = load_keras()
+    pixels = keras.Input((size, size, 3), name="pixels")
+    scaled = scale_pixels(pixels, base.scaling)
+    model = keras.Model(pixels, lite_features(base.application, scaled), name=name)
+    if weights != "none":
+        load_bundled(model, base, weights)
+    return model
 
 
 def find_size(name, image_size=None):

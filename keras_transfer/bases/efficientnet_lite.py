@@ -70,8 +70,17 @@ def build_efficientnet_lite(application, input_shape, include_top=False):
         include_top: end in 1000 logits of ImageNet in place of the last feature map.
     """
     keras = load_keras()
-    width, _ = SCALES[application]
     pixels = keras.Input(input_shape)
+    x = lite_features(application, pixels)
+    if include_top:
+        x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
+        x = keras.layers.Dense(CLASSES, name="predictions")(x)
+    return keras.Model(pixels, x, name=application.lower())
+
+
+def lite_features(application, pixels):
+    """The last feature map of `application` for the Keras tensor of scaled `pixels`."""
+    width, _ = SCALES[application]
     x = _convolve(pixels, 32, 3, 2, "stem_")
     for number, (stage, repeats) in enumerate(
         zip(STAGES, stage_repeats(application), strict=True), start=1
@@ -80,11 +89,7 @@ def build_efficientnet_lite(application, input_shape, include_top=False):
             stride = stage.stride if position == 0 else 1
             name = f"block{number}{chr(ord('a') + position)}_"
             x = _block(x, stage, scale_width(stage.width, width), stride, name)
-    x = _convolve(x, 1280, 1, 1, "top_")
-    if include_top:
-        x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
-        x = keras.layers.Dense(CLASSES, name="predictions")(x)
-    return keras.Model(pixels, x, name=application.lower())
+    return _convolve(x, 1280, 1, 1, "top_")
 
 
 def _convolve(x, channels, kernel, stride, prefix):
