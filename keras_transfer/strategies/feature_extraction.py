@@ -57,7 +57,7 @@ def _with_views(prefix, examples, config, rows):
     store, pictures = examples.store, examples.pictures
     total = len(pictures) + (len(views) - 1) * len(rows)  # the others are scored
     features = [store.features(prefix, pictures, rows, view, total) for view in views]
-    return np.concatenate(features), len(views)
+    return features[0] if len(views) == 1 else np.concatenate(features), len(views)
 
 
 def train_hidden_head(model, examples, config):
