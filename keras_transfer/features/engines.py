@@ -85,7 +85,7 @@ class Engines:
             folder.mkdir(parents=True, exist_ok=True)
             aside = folder / f"{uuid.uuid4().hex}.partial"
             with open(aside, "wb") as partial:
-                partial.write(convert(self._prefix))
+                partial.write(convert(self._prefix, fold=True))
                 partial.flush()
                 os.fsync(partial.fileno())
             os.replace(aside, file)

@@ -13,22 +13,24 @@ COPIES = 2**29  # bytes of weights, in all interpreters together
 SMALL = 2**26  # bytes of weights that the converter may fold into the graph
 
 
-def convert(network, answer="features"):
+def convert(network, answer="features", fold=False):
     """The flatbuffer (bytes) of a float32 network; UserError for an operation TFLite lacks.
 
-    The converter gets the traced function and, of a large network, its variables: it then writes a
-    SavedModel of its own. With the weights as constants small networks take 1 s in place of 2.5,
-    but VGG16 with two hidden layers of 4096 takes 80 s and 17 GB in place of 16 s and 5 GB.
+    The converter gets the traced function and its variables, and writes a SavedModel of its own.
+    With the weights folded into the graph small networks take 1 s in place of 2.5, but VGG16 with
+    two hidden layers of 4096 takes 80 s and 17 GB in place of 16 s and 5 GB.
 
     Args:
         network: a `keras.Model` with one input and one output; answer: what the output is called.
+        fold: whether to fold the weights of a small network; the file then has no signature.
     """
     tf = load_tensorflow()
     signature = tf.TensorSpec(network.input_shape, tf.float32, name="pixels")
     serve = tf.function(lambda pixels: {answer: network(pixels, training=False)}, autograph=False)
     with quiet_stderr():
         traced = serve.get_concrete_function(signature)
-    variables = [] if is_small(network) else [weight.value for weight in network.weights]
+    folded = fold and is_small(network)
+    variables = [] if folded else [weight.value for weight in network.weights]
     data, error = _convert_quietly(tf, traced, variables)
     if error is not None:
         raise _cannot_convert(error)
