@@ -1,13 +1,7 @@
-"""Stored features: computed once, never stale, sound after a kill, a crash and two at once."""
+"""Stored features: computed once, never stale, found damaged or done without."""
 
 import os
-import random
-import signal
-import subprocess
-import sys
-import textwrap
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +11,6 @@ from keras_transfer.features.store import FeatureStore
 from keras_transfer.model.cut import cut
 from keras_transfer.model.factory import build_model
 from tests.test_strategies import SMALL, tiny_examples
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -219,101 +211,6 @@ def test_an_index_that_is_none_is_said_and_done_without(tmp_path, model, example
     features = store.features(cut(model)[0], examples.pictures, np.arange(36))
     assert (features == whole).all()
     assert "features stay in memory" in capsys.readouterr().err
-
-
-FILL = textwrap.dedent(
-    """
-    import sys, time
-    import numpy as np
-    from keras_transfer.features.disk import DiskStore
-    table = DiskStore(sys.argv[1]).open({"what": "numbers"}, (50,), "float32")
-    import keras_transfer.features.writer as writer
-    writer.FLUSH_SECONDS = 0.02
-    print("begun", flush=True)
-    have = table.listed()
-    with table.appending() as append:
-        for number in range(400):
-            digest = number.to_bytes(4, "big")
-            if digest not in have:
-                append([digest], np.full((1, 50), number))
-                time.sleep(0.001)
-    """
-)
-
-
-def fill(place):
-    command = [sys.executable, "-c", FILL, str(place)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
-
-
-def check_filled(place):
-    table = DiskStore(place).open({"what": "numbers"}, (50,), "float32")
-    listed = table.listed()
-    assert len(listed) == 400
-    assert not table.damaged(list(listed))
-    for digest, (file, row, _) in listed.items():
-        assert (table.map(file, row + 1)[row] == int.from_bytes(digest, "big")).all()
-
-
-def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path):
-    moments = random.Random(0)
-    for _ in range(8):
-        process = fill(tmp_path)
-        process.stdout.readline()
-        time.sleep(moments.uniform(0, 0.3))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-    process = fill(tmp_path)
-    process.communicate()
-    assert process.returncode == 0
-    check_filled(tmp_path)
-
-
-def test_two_at_once_into_one_store(tmp_path):
-    processes = [fill(tmp_path) for _ in range(3)]
-    for process in processes:
-        process.communicate()
-    assert [process.returncode for process in processes] == [0, 0, 0]
-    check_filled(tmp_path)
-
-
-def command(*arguments, place):
-    done = subprocess.run(
-        [sys.executable, "-m", "keras_transfer", "features", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-        env={**os.environ, "KERAS_TRANSFER_CACHE": str(place)},
-    )
-    return done.returncode, done.stdout, done.stderr
-
-
-def test_the_verb_lists_checks_and_clears(tmp_path, model, examples):
-    assert "no features are stored" in command(place=tmp_path)[1]
-    asked(tmp_path / "features", model, examples)
-    asked(tmp_path / "features", model, examples, view=("light", 0, 2))
-    code, out, _ = command("list", place=tmp_path)
-    assert code == 0
-    assert [line.split()[0] for line in out.splitlines()[1:3]] == [SMALL, SMALL]
-    assert "changed, no. 2" in out
-    assert command("verify", place=tmp_path)[:2] == (0, "72 features checked, 0 damaged\n")
-    file = next((tmp_path / "features").glob("*.rows"))
-    file.write_bytes(b"\0" * file.stat().st_size)
-    assert command("verify", place=tmp_path)[:2] == (1, "72 features checked, 36 damaged\n")
-    assert command("clear", place=tmp_path)[0] == 0
-    assert not (tmp_path / "features").exists()
-
-
-def test_a_broken_index_is_said_and_can_be_cleared(tmp_path):
-    (tmp_path / "features").mkdir()
-    (tmp_path / "features" / "index.sqlite").write_bytes(b"no database" * 1000)
-    code, _, err = command("list", place=tmp_path)
-    assert code == 2
-    assert "features clear" in err
-    assert command("clear", place=tmp_path)[0] == 0
-    assert command("list", place=tmp_path)[0] == 0
 
 
 def test_what_is_over_the_limit_stays_in_memory(tmp_path, model, examples, capsys):
