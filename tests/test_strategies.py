@@ -85,6 +85,23 @@ def test_the_smaller_basis_gives_the_same_head_as_scikit_learn():
     np.testing.assert_allclose(ours, whole.predict_proba(scaled), atol=5e-3)
 
 
+@pytest.mark.parametrize("task_name", ["classification", "multilabel", "regression"])
+def test_many_pictures_are_not_copied_and_give_the_same_head(task_name, monkeypatch):
+    features, targets, labels, task = head_problem(task_name, 300, 20)
+    groups = np.array([f"g{number}" for number in range(300)])
+    told = (targets, np.ones(300), labels, groups, task, 0)
+    few = fit_head(features.copy(), *told)
+    monkeypatch.setattr("keras_transfer.strategies.exact_head.MANY", 100)
+    given = features.copy()
+    many = fit_head(given, *told)
+    assert not np.array_equal(given, features)  # scaled where they lie
+    losses = [[row["cross_validation_loss"] for row in head.history] for head in (few, many)]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-3)
+    activation = ANSWERS[task.activation]
+    answers = [activation(features @ head.kernel + head.bias) for head in (few, many)]
+    np.testing.assert_allclose(answers[1], answers[0], atol=5e-3)
+
+
 def test_a_label_that_all_or_none_carry_keeps_its_base_rate():
     labels = [("x",) if number % 2 else ("x", "y") for number in range(40)]
     task = make_task("multilabel", labels, np.ones(40, bool))

@@ -20,6 +20,7 @@ STRENGTHS = tuple(10.0 ** (half / 2) for half in range(-10, 3))  # C: 1e-5 .. 10
 RIDGE_PENALTIES = tuple(10.0 ** (half / 2) for half in range(12, -3, -1))  # 1e6 .. 0.03
 FOLDS = 5
 MOST_TO_CHOOSE_BY = 5000  # pictures; more would cost minutes and hardly move the choice
+MANY = 5000  # pictures; of more the features stay float32, since their copies fill the memory
 STEPS = 400
 
 
@@ -33,7 +34,7 @@ def fit_head(features, targets, weights, labels, groups, task, seed):
     """Fit the head on `features`.
 
     Args:
-        features: float32 (n, f).
+        features: float32 (n, ...), flattened; of more than MANY they are changed in place.
         targets: what `task.encode` gave, (n,) or (n, k).
         weights: (n,), how much each picture counts.
         labels, groups: (n,), what the folds are stratified by and what they keep together.
@@ -53,7 +54,7 @@ def fit_head(features, targets, weights, labels, groups, task, seed):
         best = min(history, key=lambda row: row["cross_validation_loss"])["strength"]
         solved = solve(rotated, targets, weights, (best,), len(task.outputs))
         coefficients, bias = next(solved)
-    kernel = (basis @ coefficients) / spread[:, None]
+    kernel = (coefficients if basis is None else basis @ coefficients) / spread[:, None]
     return Head(kernel, bias - mean @ kernel, history)
 
 
@@ -65,24 +66,26 @@ def _solvable(task, targets):
 
 
 def _scale(features):
-    """Mean, spread, the scaled features in a smaller basis, and that basis.
+    """Mean, spread, the scaled features in a smaller basis, and that basis (None for their own).
 
     With fewer pictures than features all of them lie in the span of the pictures. An L2 penalty
     does not see rotations, so solving there gives the same head, several times faster.
     """
-    # the one copy, changed in place: of many pictures it is most of what a run holds in memory
-    scaled = features.reshape(len(features), -1).astype(np.float64)
-    mean = scaled.mean(axis=0)
-    scaled -= mean
+    # of many pictures they are most of what a run holds in memory, and each copy as much again
+    scaled = features.reshape(len(features), -1)
+    if len(scaled) <= MANY:
+        scaled = scaled.astype(np.float64)
+    mean = scaled.mean(axis=0, dtype=np.float64)
+    scaled -= mean.astype(scaled.dtype)
     squares = np.einsum("ij,ij->j", scaled, scaled) / len(scaled)
     spread = squares**0.25
     spread = np.where(spread > 1e-4, spread, 1.0)
     # a strength means the same for every base
     size = max(np.sqrt((squares / spread**2).mean()), 1e-12)
     spread *= size
-    scaled /= spread
+    scaled /= spread.astype(scaled.dtype)
     if len(scaled) >= scaled.shape[1]:
-        return mean, spread, scaled, np.eye(scaled.shape[1])
+        return mean, spread, scaled, None
     basis, triangle = np.linalg.qr(scaled.T)
     return mean, spread, np.ascontiguousarray(triangle.T), basis
 
