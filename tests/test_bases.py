@@ -7,7 +7,7 @@ import keras
 import numpy
 import pytest
 
-from keras_transfer.bases.build import build_base
+from keras_transfer.bases.build import build_bare, build_base, flatten
 from keras_transfer.bases.scaling import SCALINGS, scale_pixels
 from keras_transfer.bases.table import BASES, FAMILIES, find_base
 from keras_transfer.errors import UserError
@@ -188,6 +188,13 @@ def test_names_are_those_of_a_fresh_session():
     assert {"conv2d", "conv2d_93", "batch_normalization_93", "activation_93"} <= set(layers)
     assert layers["conv2d_5"].filters == 64  # the first branch of the first block, as in Keras
     assert layers["conv2d_6"].filters == 48
+
+
+def test_a_network_built_on_its_pixels_is_the_one_that_is_copied(smallest):
+    name, built = smallest
+    base, size = BASES[name], BASES[name].minimum_size
+    copied = flatten(build_bare(base, size), name, size, base.scaling)
+    assert built.to_json() == copied.to_json()
 
 
 @pytest.mark.parametrize("name", ["xception", "inception_v3", "inception_resnet_v2", "vgg16"])

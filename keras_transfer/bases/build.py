@@ -11,6 +11,9 @@ from keras_transfer.bases.weights import download_imagenet, load_bundled, load_p
 from keras_transfer.errors import UserError
 from keras_transfer.runtime import load_keras
 
+# families with what `flatten` dissolves: scaling of their own, models inside, sums without a layer
+COPIED = {"efficientnet", "convnext"}
+
 
 def build_base(name, image_size=None, weights="auto"):
     """The base `name` as a flat `keras.Model` from raw RGB pixels to its last feature map.
@@ -34,19 +37,33 @@ def build_base(name, image_size=None, weights="auto"):
     size = find_size(name, image_size)
     if weights == "auto":
         weights = base.weights
-    if base.application in SCALES and weights in {"bundled", "imagenet", "none"}:
+    named = weights in {"bundled", "imagenet", "none"}
+    if named and base.application in SCALES:
         return _build_lite(base, name, size, weights)
-    build = functools.partial(build_bare, base, size)
-    scaling = base.scaling
-    if weights == "imagenet" and base.weights == "imagenet":
-        bare = download_imagenet(name, build)
-    else:
-        bare = build()
-        if weights in {"bundled", "imagenet"}:
-            load_bundled(bare, base, weights)
-        elif weights != "none":
-            scaling = load_path(bare, name, weights) or scaling
-    return flatten(bare, name, size, scaling)
+    if weights == "bundled":
+        raise UserError(f"{name} has no bundled weights", weights, "Use imagenet")
+    if named and base.family not in COPIED:
+        pixels = load_keras().Input((size, size, 3), name="pixels")
+        bare = _build_application(base, name, size, weights, scale_pixels(pixels, base.scaling))
+        return _renamed(pixels, bare, name)
+    bare = _build_application(base, name, size, weights if named else "none")
+    trained = None if named else load_path(bare, name, weights)
+    return flatten(bare, name, size, trained or base.scaling)
+
+
+def _build_application(base, name, size, weights, scaled=None):
+    """`build_bare` with weights: imagenet (downloaded) or none."""
+    build = functools.partial(build_bare, base, size, scaled=scaled)
+    return download_imagenet(name, build) if weights == "imagenet" else build()
+
+
+def _renamed(pixels, bare, name):
+    """What `flatten` answers, for a flat network that was built on `pixels`: nothing is copied."""
+    operations = flat_operations(bare)
+    names = fresh_names([op.name for op in operations], class_names(operations))
+    for operation in operations:
+        operation.name = names[operation.name]
+    return load_keras().Model(pixels, bare.output, name=name)
 
 
 def _build_lite(base, name, size, weights):
@@ -56,7 +73,7 @@ def _build_lite(base, name, size, weights):
     scaled = scale_pixels(pixels, base.scaling)
     model = keras.Model(pixels, lite_features(base.application, scaled), name=name)
     if weights != "none":
-        load_bundled(model, base, weights)
+        load_bundled(model, base)
     return model
 
 
@@ -70,8 +87,11 @@ def find_size(name, image_size=None):
     return size
 
 
-def build_bare(base, image_size, weights=None):
-    """The network of the row `base` as its makers build it: scaled pixels in, no top."""
+def build_bare(base, image_size, weights=None, scaled=None):
+    """The network of the row `base` as its makers build it: scaled pixels in, no top.
+
+    `scaled` is the tensor of scaled pixels that it goes on from, by default an input of its own.
+    """
     shape = (image_size, image_size, 3)
     if base.application in SCALES:
         return build_efficientnet_lite(base.application, shape)
@@ -80,7 +100,11 @@ def build_bare(base, image_size, weights=None):
         # MobileNet remarks that it takes the weights of 224 pixels for other sizes: as wanted.
         warnings.filterwarnings("ignore", message="`input_shape` is undefined or non-square")
         return application(
-            weights=weights, include_top=False, input_shape=shape, **dict(base.arguments)
+            weights=weights,
+            include_top=False,
+            input_shape=shape,
+            input_tensor=scaled,
+            **dict(base.arguments),
         )
 
 

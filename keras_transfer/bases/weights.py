@@ -58,10 +58,8 @@ def _no_network(name, error):
     )
 
 
-def load_bundled(bare, base, weights):
+def load_bundled(bare, base):
     """Put the ImageNet weights of the package `base.package` into `bare`."""
-    if base.weights != "bundled":
-        raise UserError(f"{base.application} has no bundled weights", weights, "Use imagenet")
     arrays = read_lite_weights(base)
     for layer in bare.layers:
         if layer.weights:
