@@ -50,7 +50,7 @@ class Predictor:
 
     def answers(self, pixels):
         """Answers float32 (n, outputs) to pixels uint8 (n, size, size, 3)."""
-        return run_batches(self.model, pixels, self._engine)
+        return run_batches(self._engine, pixels)
 
     def predict(self, paths, top=5, max_pixels=200_000_000):
         """A list of dicts, one a picture file, in the order of `find_pictures(paths)`.

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import os
 import sys
 import tempfile
@@ -46,11 +47,28 @@ def quiet_stderr():
             os.close(keep)
 
 
+@contextlib.contextmanager
+def for_good():
+    """Import what stays: the garbage collector does not look through it, now or later.
+
+    TensorFlow and Keras are a million objects. Looking for garbage among them takes a quarter of
+    the time of their import, and 0.2 s of each full round after it.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if enabled:
+            gc.enable()
+
+
 @functools.cache
 def load_tensorflow():
     """The `tensorflow` module, imported without its greeting."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with quiet_stderr():
+    with quiet_stderr(), for_good():
         import tensorflow
 
         # looks for GPUs now: on a machine without a driver that writes errors later on
@@ -66,7 +84,7 @@ def load_keras():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
         load_tensorflow()
-    with quiet_stderr():
+    with quiet_stderr(), for_good():
         import keras
     return keras
 

@@ -13,7 +13,7 @@ import numpy as np
 from keras_transfer import progress
 from keras_transfer.data.pipeline import evaluation_batches
 from keras_transfer.errors import UserError
-from keras_transfer.features.litert import LiteRTEngine, convert, is_small
+from keras_transfer.features.litert import LiteRTEngine, convert_traced, is_small, trace
 from keras_transfer.features.openvino import OpenVINOEngine, has_openvino
 from keras_transfer.runtime import gpus, load_keras, load_tensorflow
 
@@ -59,7 +59,7 @@ class Engines:
         self.base, self.cut = prefix.name.removesuffix("_prefix"), prefix.layers[-1].name
         self.row_shape, self.small = tuple(prefix.output.shape[1:]), is_small(prefix)
         self._prefix, self._folder, self._made = prefix, folder, {}
-        self._temporary = None
+        self._temporary = self._traced = None
 
     def get(self, name):
         """The engine `name`: keras, litert, openvino or openvino-bfloat16."""
@@ -85,11 +85,22 @@ class Engines:
             folder.mkdir(parents=True, exist_ok=True)
             aside = folder / f"{uuid.uuid4().hex}.partial"
             with open(aside, "wb") as partial:
-                partial.write(convert(self._prefix, fold=True))
+                partial.write(self._convert())
                 partial.flush()
                 os.fsync(partial.fileno())
             os.replace(aside, file)
         return file
+
+    def _convert(self):
+        self._traced = trace(self._prefix)
+        return convert_traced(self._traced, () if self.small else self._prefix.weights)
+
+    def _by_keras(self, pixels):
+        """What Keras answers: as it was traced for the converter, or else without compiling."""
+        if self._traced is None:
+            return np.asarray(self._prefix(pixels, training=False), np.float32)
+        (answer,) = self._traced(load_tensorflow().constant(pixels)).values()
+        return answer.numpy()
 
     def _file(self, folder):
         known_by = f"{self.network} {version('tensorflow')}"  # the converter is TensorFlow's
@@ -115,10 +126,9 @@ class Engines:
             if self._folder is not None:
                 self._file(self._folder).unlink(missing_ok=True)
             return False
-        # not compiled, which would take a second; one by one, since what a larger batch takes of
-        # memory is not given back (630 MB for eight pictures and EfficientNet-Lite0)
-        singly = [self._prefix(sample[i : i + 1], training=False) for i in range(len(sample))]
-        expected = np.concatenate([np.asarray(one, np.float32) for one in singly])
+        # one by one, since what a larger batch takes of memory is not given back (630 MB for eight
+        # pictures and EfficientNet-Lite0)
+        expected = np.concatenate([self._by_keras(sample[i : i + 1]) for i in range(len(sample))])
         if not agrees(outputs, expected, name):
             return False
         self.known.add(name)
@@ -171,14 +181,10 @@ def _seconds(engine, sample):
     return time.monotonic() - begun
 
 
-def run_batches(network, inputs, engine=None):
-    """Outputs float32 (n, ...) of `network` for an array of inputs (n, ...), batch by batch.
-
-    `engine` is what `keras_engine(network)` made before, so that it is not made again.
-    """
-    run = engine or keras_engine(network)
+def run_batches(engine, inputs):
+    """Outputs float32 (n, ...) of `engine` for an array of inputs (n, ...), batch by batch."""
     parts = np.array_split(inputs, range(BATCH, len(inputs), BATCH))
-    return np.concatenate([run(np.asarray(part, np.float32)) for part in parts])
+    return np.concatenate([engine(np.asarray(part, np.float32)) for part in parts])
 
 
 def stream(engine, pictures, rows, label, change=None):

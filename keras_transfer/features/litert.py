@@ -13,25 +13,36 @@ COPIES = 2**29  # bytes of weights, in all interpreters together
 SMALL = 2**26  # bytes of weights that the converter may fold into the graph
 
 
-def convert(network, answer="features", fold=False):
+def convert(network, answer="features", settings=None):
     """The flatbuffer (bytes) of a float32 network; UserError for an operation TFLite lacks.
-
-    The converter gets the traced function and its variables, and writes a SavedModel of its own.
-    With the weights folded into the graph small networks take 1 s in place of 2.5, but VGG16 with
-    two hidden layers of 4096 takes 80 s and 17 GB in place of 16 s and 5 GB.
 
     Args:
         network: a `keras.Model` with one input and one output; answer: what the output is called.
-        fold: whether to fold the weights of a small network; the file then has no signature.
+        settings: function (tensorflow, converter) that sets what else is wanted of the converter.
     """
+    return convert_traced(trace(network, answer), network.weights, settings)
+
+
+def trace(network, answer="features"):
+    """The TensorFlow function of a network: pixels float32 (n, s, s, 3) -> {answer: (n, ...)}."""
     tf = load_tensorflow()
     signature = tf.TensorSpec(network.input_shape, tf.float32, name="pixels")
     serve = tf.function(lambda pixels: {answer: network(pixels, training=False)}, autograph=False)
     with quiet_stderr():
-        traced = serve.get_concrete_function(signature)
-    folded = fold and is_small(network)
-    variables = [] if folded else [weight.value for weight in network.weights]
-    data, error = _convert_quietly(tf, traced, variables)
+        return serve.get_concrete_function(signature)
+
+
+def convert_traced(traced, weights=(), settings=None):
+    """`convert` for a function that was traced before.
+
+    The converter gets the function and its variables, and writes a SavedModel of its own. Without
+    `weights` they are folded into the graph, and the file has no signature: small networks take
+    1 s so in place of 2.5, but VGG16 with two hidden layers of 4096 takes 80 s and 17 GB in place
+    of 16 s and 5 GB.
+    """
+    tf = load_tensorflow()
+    variables = [weight.value for weight in weights]
+    data, error = _convert_quietly(tf, traced, variables, settings)
     if error is not None:
         raise _cannot_convert(error)
     return data
@@ -42,7 +53,7 @@ def is_small(network):
     return 4 * network.count_params() <= SMALL
 
 
-def _convert_quietly(tf, traced, variables):
+def _convert_quietly(tf, traced, variables, settings):
     """(bytes, None), or (None, the converter's error): its hundreds of lines are held back."""
     from tensorflow.lite.python.convert import ConverterError
 
@@ -53,6 +64,8 @@ def _convert_quietly(tf, traced, variables):
             [traced], holder if variables else None
         )
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        if settings is not None:
+            settings(tf, converter)
         try:
             return converter.convert(), None
         except ConverterError as error:

@@ -87,4 +87,5 @@ class Examples:
         if len(prefix.output.shape) > 2:
             return run_over(model, self.pictures, rows, "Evaluating")
         features = self.store.features(prefix, self.pictures, rows)
-        return run_batches(suffix, features)
+        # a head is small: compiling it takes longer than it runs
+        return run_batches(lambda part: np.asarray(suffix(part, training=False), np.float32), features)
