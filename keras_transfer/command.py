@@ -45,6 +45,7 @@ def run_guarded(work, arguments_class, program, arguments=None):
         arguments: strings; by default those of the process.
     """
     debug = "--debug" in (sys.argv if arguments is None else arguments)
+    quiet = progress.QUIET
     try:
         with progress.interruptible():
             asked = parse(arguments_class, program, arguments)
@@ -61,6 +62,8 @@ def run_guarded(work, arguments_class, program, arguments=None):
             raise
         if debug:
             traceback.print_exc()
+    finally:
+        progress.set_quiet(quiet)
     message, code = explained
     print(f"keras-transfer: {message}", file=sys.stderr)
     return code
