@@ -20,10 +20,10 @@ from PIL import Image
 from keras_transfer.data.images import load_picture
 from keras_transfer.data.sources import read_source
 from keras_transfer.features.engines import BATCH, Engines, stream
-from keras_transfer.features.litert import cores
 from keras_transfer.features.openvino import has_openvino
 from keras_transfer.model.cut import cut
 from keras_transfer.model.factory import build_model
+from keras_transfer.runtime import cores
 
 
 @dataclass(frozen=True, kw_only=True)

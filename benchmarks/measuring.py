@@ -2,14 +2,13 @@
 
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from keras_transfer.run import versions
+from keras_transfer.runtime import machine, versions
 
 HERE = Path(__file__).resolve().parent
 PICTURES = Path(os.environ.get("KERAS_TRANSFER_DATA", HERE.parent.parent / "shared" / "data"))
@@ -50,11 +49,3 @@ def keep(name, found):
     text = json.dumps(found, indent=2)
     (HERE / "results" / f"{name}.json").write_text(text + "\n")
     print(text)
-
-
-def machine():
-    """The processor and how many cores this process may use."""
-    info = Path("/proc/cpuinfo")
-    names = [line for line in info.read_text().splitlines() if "model name" in line]
-    name = names[0].split(":")[1].strip() if names else platform.processor()
-    return f"{name}, {len(os.sched_getaffinity(0))} cores"

@@ -8,14 +8,14 @@ seeds, and in brackets the lowest and highest where there are several.
 """
 
 import os
-import platform
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 
 import keras_transfer as kt
-from keras_transfer.run import Run, versions
+from keras_transfer.run import Run
+from keras_transfer.runtime import machine, versions
 
 ROOT = Path(__file__).resolve().parent.parent
 SETS = {  # set: (its headline score, the splits that are scored)
@@ -49,7 +49,7 @@ def main():
             runs = [train(asked, name, strategy, seed) for seed in asked.seeds]
             rows += [row(name, strategy, split, runs) for split in SETS[name][1]]
             print(rows[-1], flush=True)
-    print(f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} cores; {versions()}\n")
+    print(f"\n{machine()}; {versions()}\n")
     print("| set | split | score | strategy | value | seconds a run |\n|---|---|---|---|---|---|")
     print("\n".join(rows))
 

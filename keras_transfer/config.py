@@ -8,6 +8,8 @@ from typing import Literal
 
 from keras_transfer.errors import UserError, unknown_name
 
+IN_MEMORY = "in memory"  # what `data` says of arrays and DataFrames
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:

@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,8 @@ from keras_transfer.data.sources import read_source
 from keras_transfer.errors import PictureError, UserError
 from keras_transfer.evaluate.splits import score_splits
 from keras_transfer.export.keras_file import load_keras_file
-from keras_transfer.features.engines import BATCH, keras_engine, run_batches, run_over
+from keras_transfer.export.readers import IN_A_FOLDER, READERS, open_export
+from keras_transfer.features.engines import BATCH, keras_engine, run_batches, stream
 from keras_transfer.tasks import find_task
 
 
@@ -24,33 +24,43 @@ class Predictor:
     """A model and what its answers mean.
 
     Attributes:
-        model: `keras.Model`, pixels in, answers out.
-        about: `export.keras_file.About`.
+        engine: function of pixels (n, size, size, 3), at most BATCH -> answers float32 (n, k).
+        about: `export.about.About`.
+        model: `keras.Model`, pixels in, answers out; None for an exported file.
         learned: {sha256: role} of the pictures that trained it or chose something; empty where
             the model's file stands alone.
     """
 
-    model: object
+    engine: object
     about: object
+    model: object = None
     learned: dict = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(cls, path):
-        """From a run folder or a `.keras` file."""
+        """From a run folder, a `.keras` file, or an exported file (see `open_export`)."""
         file = model_file(path)
-        return cls(*load_keras_file(file), read_roles(file.parent))
+        if file.suffix == ".keras":
+            model, about = load_keras_file(file)
+            return cls(keras_engine(model, BATCH), about, model, read_roles(file.parent))
+        reader = open_export(file)
+        if reader.about is None:
+            advice = "Only files that keras_transfer exported can be used here"
+            raise UserError("this file does not say what its outputs mean", file, advice)
+        about = reader.about._replace(image_size=reader.size)
+        # an export lies in RUN/exports
+        learned = read_roles(file.resolve().parent.parent)
+        return cls(
+            lambda pixels: reader.answers(np.asarray(pixels, np.uint8)), about, None, learned
+        )
 
     @property
     def task(self):
         return find_task(self.about.task).of_outputs(self.about.outputs)
 
-    @cached_property
-    def _engine(self):
-        return keras_engine(self.model, BATCH)
-
     def answers(self, pixels):
         """Answers float32 (n, outputs) to pixels uint8 (n, size, size, 3)."""
-        return run_batches(self._engine, pixels)
+        return run_batches(self.engine, pixels)
 
     def predict(self, paths, top=5, max_pixels=200_000_000):
         """A list of dicts, one a picture file, in the order of `find_pictures(paths)`.
@@ -106,7 +116,8 @@ class Predictor:
         check_left_out(pictures, max_left_out)
         check_known(pictures.table, self.about)
         targets = self.task.encode(list(pictures.table["label"]))
-        answers = run_over(self.model, pictures, np.arange(len(pictures)), "Evaluating")
+        rows = np.arange(len(pictures))
+        answers = np.concatenate([o for _, o in stream(self.engine, pictures, rows, "Evaluating")])
         used = self._name_learned(pictures.table)
         return score_splits(self.task, pictures.table, targets, answers, used, seed)
 
@@ -154,13 +165,15 @@ def check_known(table, about):
 
 
 def model_file(path):
-    """The `.keras` file that `path` (a run folder or the file itself) names."""
+    """The `.keras` file that `path` (a run folder or the file itself) names, or an export."""
     path = Path(path)
-    if path.is_dir():
-        path = path / "model.keras"
-    if not path.is_file() or path.suffix != ".keras":
-        raise UserError("no model here", path, "Name a run folder or a .keras file")
-    return path
+    if (path / "model.keras").is_file():
+        return path / "model.keras"
+    exported = path.is_dir() and any((path / name).exists() for name in IN_A_FOLDER)
+    if exported or (path.is_file() and path.suffix in {".keras", *READERS}):
+        return path
+    advice = "Name a run folder, a .keras file or an exported file"
+    raise UserError("no model here", path, advice)
 
 
 def find_pictures(paths):

@@ -3,15 +3,14 @@
 import json
 import os
 import shutil
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from keras_transfer import __version__, progress
+from keras_transfer import progress
 from keras_transfer.errors import UserError
+from keras_transfer.runtime import versions
 
 PARTIAL = ".partial"
 CHECK = "check.npz"  # pictures on which an export must answer as the model does
-PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas", "pillow", "ai-edge-litert")
 
 
 class Run:
@@ -139,15 +138,31 @@ class Run:
         """Answers to picture files, folders or patterns: a list of dicts, one a picture."""
         return self.predictor.predict(paths, top)
 
-    def export(self, *formats):
-        """Write exports into `RUN/exports` and check each; {format: what the check found}."""
+    def export(self, *formats, data=None, max_drop=0.01):
+        """Write exports into `RUN/exports`, check and certify each.
+
+        Args:
+            formats: names of `export.FORMATS`.
+            data: where the run's pictures are now, if they have moved.
+            max_drop: how much of its accuracy a file may lose.
+
+        Returns:
+            {format: what `certificate.json` says of it}; `passed` tells whether it may be used.
+        """
+        from keras_transfer.export.evidence import gather_evidence
         from keras_transfer.export.exports import check_formats
+        from keras_transfer.reading import read_again
 
         check_formats(formats)
-        predictor = self.predictor
-        return self.export_model(predictor.model, predictor.about, formats)
+        predictor, config = self.predictor, self.config
+        with progress.logged(self.folder / "log.txt"):
+            examples = read_again(config, self.info.get("data"), data)
+            chosen = examples and examples.chosen_by(config)
+            evidence = examples and gather_evidence(examples, chosen, config.seed)
+            told = (predictor.about, formats, evidence, max_drop)
+            return self.export_model(predictor.model, *told)
 
-    def export_model(self, model, about, formats):
+    def export_model(self, model, about, formats, evidence=None, max_drop=0.01):
         """`export` for a model that is at hand."""
         import numpy as np
 
@@ -157,7 +172,15 @@ class Run:
             raise UserError("the pictures to prove exports on are gone", self.folder / CHECK)
         with np.load(self.folder / CHECK) as kept:
             pixels = kept["pixels"]
-        return write_exports(model, about, self.folder / "exports", formats, pixels)
+        folder = self.folder / "exports"
+        return write_exports(model, about, folder, formats, pixels, evidence, max_drop)
+
+    @property
+    def certificate(self):
+        """`exports/certificate.json` as a dict; empty without exports."""
+        from keras_transfer.export.certificate import read_certificate
+
+        return read_certificate(self.folder / "exports")
 
     def keep_check_pictures(self, pixels):
         """Keep a few pictures, uint8 (n, size, size, 3), on which exports are proven."""
@@ -235,16 +258,3 @@ def next_folder(data, base, strategy, root="saved_models"):
         if not folder.exists() and not folder.with_name(folder.name + PARTIAL).exists():
             return folder
     raise UserError("a million runs of this name are here already", root, "Use --out")
-
-
-def versions():
-    """Versions of this package and of those that decide what a run gives."""
-    import platform
-
-    found = {"keras_transfer": __version__, "python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = None
-    return found

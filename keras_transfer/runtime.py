@@ -4,10 +4,15 @@ import contextlib
 import functools
 import gc
 import os
+import platform
 import sys
 import tempfile
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from keras_transfer import __version__
+
+PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas", "pillow", "ai-edge-litert")
 TENSOR_CORES = (
     7,
     0,
@@ -117,3 +122,27 @@ def choose_precision(precision):
 def set_seed(seed):
     """Seed Python, numpy and the backend, so that a run on the CPU can be repeated exactly."""
     load_keras().utils.set_random_seed(seed)
+
+
+def versions():
+    """Versions of this package and of those that decide what a run gives."""
+    found = {"keras_transfer": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def machine():
+    """The processor, as the system names it, and how many of its cores this process may use."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor() or platform.machine()}, {cores()} cores"
+
+
+def cores():
+    """How many CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -4,33 +4,30 @@ import contextlib
 import csv
 import json
 import os
-from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
 from keras_transfer import progress
 from keras_transfer.bases.build import build_base, find_size
-from keras_transfer.data.pictures import check_left_out, read_pictures
 from keras_transfer.data.roles import write_roles
-from keras_transfer.data.sources import infer_task, read_source
-from keras_transfer.data.splits import check_labels, complete_splits, find_duplicates
+from keras_transfer.data.sources import read_source
 from keras_transfer.errors import UserError, count
 from keras_transfer.evaluate.splits import SMALL, score_splits
-from keras_transfer.export.keras_file import About, save_keras
+from keras_transfer.export.about import About
+from keras_transfer.export.evidence import gather_evidence
+from keras_transfer.export.keras_file import save_keras
 from keras_transfer.export.names import name_lines
 from keras_transfer.features.engines import check_feature_precision
-from keras_transfer.features.store import cache_limit, open_store
+from keras_transfer.features.store import cache_limit
 from keras_transfer.model.factory import build_model
 from keras_transfer.model.trainable import check_part
+from keras_transfer.reading import data_fingerprint, read_examples
 from keras_transfer.run import Run, check_free, next_folder
-from keras_transfer.runtime import choose_precision, load_keras, load_tensorflow, set_seed
+from keras_transfer.runtime import choose_precision, load_keras, set_seed
 from keras_transfer.strategies import check_strategy, find_strategy
-from keras_transfer.strategies.examples import Examples
-from keras_transfer.tasks import make_task
 
-__all__ = ["find_strategy", "read_source"]
+__all__ = ["find_strategy", "read_examples", "read_source"]
 EXPORTS = ("saved_model", "tflite")
 CHECKED = 12  # pictures on which an export must answer as the model does
 
@@ -58,52 +55,6 @@ def check_target(out, overwrite):
     target = Path(os.path.abspath(out)) if out else Path("")
     check_free(target, overwrite)
     return target
-
-
-def read_examples(source, config):
-    """Read every picture, leave out what is broken, draw the splits, encode the labels."""
-    name = infer_task(source.table, source) if config.task == "auto" else config.task
-    check_labels(source.table, name)  # before hours of reading; and again without what is broken
-    load_tensorflow()
-    size = find_size(config.base, config.image_size)
-    store = open_store(config.store, config.feature_precision)
-    known = store.known_pictures()
-    pictures = read_pictures(source, size, config.resize, config.max_pixels, known)
-    store.remember_pictures(pictures.table["sha256"], config.max_pixels, known)
-    for note in (*source.notes, *pictures.notes):
-        progress.say(f"note: {note}")
-    check_left_out(pictures, config.max_left_out)
-    _check_whole_classes(source.table, pictures, name)
-    check_labels(pictures.table, name)
-    table = complete_splits(pictures.table, name, config.seed)
-    _name_duplicates(table)
-    labels = list(table["label"])
-    task = make_task(name, labels, (table["split"] == "train").to_numpy(), source.targets)
-    examples = Examples(replace(pictures, table=table), task, task.encode(labels), store)
-    examples.weights(examples.rows("train"), config.class_weight)  # refuses what has no classes
-    return examples
-
-
-def _check_whole_classes(table, pictures, task):
-    """Refuse a set in which all pictures of a class, or of a split, are unreadable."""
-    for column in ("label", "split") if task == "classification" else ("split",):
-        gone = sorted(set(table[column]) - set(pictures.table[column]))
-        if gone:
-            raise UserError(
-                f"no picture with the {column} {gone[0]} can be read",
-                f"{pictures.left_out['path'].iloc[0]}: {pictures.left_out['reason'].iloc[0]}",
-                "Mend or remove them",
-            )
-
-
-def _name_duplicates(table):
-    pairs = find_duplicates(table, table["sha256"])
-    if pairs:
-        one, other, split, other_split = pairs[0]
-        progress.warn(
-            f"{count(len(pairs), 'picture')} in two splits make scores look better than they are; "
-            f"first: {one} ({split}) and {other} ({other_split})"
-        )
 
 
 @contextlib.contextmanager
@@ -190,19 +141,13 @@ def evaluate(model, examples, config):
         examples.pictures.table.iloc[rows],
         examples.targets[rows],
         np.concatenate(list(answers.values())),
-        _chosen_by(examples, config),
+        examples.chosen_by(config),
         config.seed,
     )
     for split, score in scores.items():
         if score["n"] < SMALL:
             progress.warn(f"{split} has {count(score['n'], 'picture')}: its score says little")
     return scores, answers
-
-
-def _chosen_by(examples, config):
-    """Splits besides train that chose epochs: only gradient training asks val, and not always."""
-    gradient = config.strategy != "feature_extraction" or config.hidden_units
-    return {"val"} if gradient and examples.choosing_rows(config.seed)[2] else set()
 
 
 def about(examples, config):
@@ -220,7 +165,7 @@ def write(run, model, history, examples, answers, config):
         writer.writeheader()
         writer.writerows(history)
     _write_predictions(run.folder / "predictions.csv", examples, answers)
-    write_roles(run.folder, examples.pictures.table, _chosen_by(examples, config))
+    write_roles(run.folder, examples.pictures.table, examples.chosen_by(config))
 
 
 def _write_predictions(path, examples, answers):
@@ -239,13 +184,14 @@ def _write_predictions(path, examples, answers):
 
 
 def export(run, model, examples, config):
-    """The default exports, each proven to answer as the model does; none with --no-export."""
+    """The default exports, proven and certified; none with --no-export."""
     rows = np.concatenate([examples.rows(split) for split in ("val", "test", "train")])
     run.keep_check_pictures(
         examples.pictures.batch(rows[:: max(1, len(rows) // CHECKED)][:CHECKED])
     )
     if config.export:
-        run.export_model(model, about(examples, config), EXPORTS)
+        evidence = gather_evidence(examples, examples.chosen_by(config), config.seed)
+        run.export_model(model, about(examples, config), EXPORTS, evidence)
 
 
 def finish(run, scores, examples, clock):
@@ -265,11 +211,5 @@ def finish(run, scores, examples, clock):
         "seconds": seconds,
     }
     run.write_text("metrics.json", json.dumps(metrics, indent=2) + "\n")
-    run.write_info(data=_fingerprint(pictures.table), seconds=seconds)
+    run.write_info(data=data_fingerprint(pictures.table), seconds=seconds)
     run.finish()
-
-
-def _fingerprint(table):
-    """sha256 over what was learned from: contents, labels and splits, whatever their order."""
-    lines = sorted(map(str, zip(table["sha256"], table["label"], table["split"], strict=True)))
-    return sha256("\n".join(lines).encode()).hexdigest()

@@ -5,7 +5,7 @@ from shlex import quote
 
 from keras_transfer.errors import count
 from keras_transfer.evaluate.scores import headline
-from keras_transfer.export.exports import read_exports
+from keras_transfer.export.certificate import FILE
 
 
 def summarise(run):
@@ -109,16 +109,65 @@ def _number(value):
 def _files(run):
     rows = [("model.keras", "for Python"), ("predictions.csv", "each picture's answer")]
     lines = [f"  {name:<24}{what}" for name, what in rows if (run.folder / name).exists()]
-    return lines + export_lines(read_exports(run.folder / "exports"))
+    certificate = run.certificate
+    return [*lines, *(["", export_table(certificate)] if certificate else [])]
 
 
-def export_lines(found):
-    """A line an export: where it is, how large, and that it was proven."""
-    return [
-        f"  {'exports/' + facts['path']:<24}{facts['bytes'] / 2**20:.1f} MiB, "
-        "run and compared: answers as the model does"
-        for facts in found.values()
+def export_table(certificate):
+    """What `certificate.json` says of each file, a row each, and what it was measured on."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    name = headline(certificate["task"]) if "task" in certificate else "score"
+    for column in ("exports/", "MiB", name, "agrees", "apart", "from files", "ms", ""):
+        table.add_column(column, justify="left" if column in ("exports/", "") else "right")
+    if "model" in certificate:
+        own = certificate["model"]
+        table.add_row("(the model)", "", _interval(own[name]), "", "", "", _ms(own), "")
+    for entry in certificate["files"].values():
+        table.add_row(*_export_row(entry, name))
+    return "\n".join([render(table), *_export_notes(certificate)])
+
+
+def _export_row(entry, name):
+    size = f"{entry['bytes'] / 2**20:.1f}"
+    if "same_pixels" not in entry:
+        return entry["path"], size, "-", "-", "-", "-", "-", "answers as the model does"
+    same, encoded = entry["same_pixels"], entry.get("encoded_bytes", {})
+    return (
+        entry["path"],
+        size,
+        _interval(same[name]),
+        f"{same['agreement']:.1%}",
+        f"{same['largest_difference']:.2g}",
+        f"{encoded['agreement']:.1%}" if "agreement" in encoded else "-",
+        _ms(entry),
+        "passed" if entry["passed"] else "FAILED",
+    )
+
+
+def _ms(entry):
+    return f"{entry['latency_ms']['median']:.1f}"
+
+
+def _export_notes(certificate):
+    """On which pictures the files were measured, and what few pictures could not tell."""
+    if "split" not in certificate:
+        return ["", "Compared with the model on a few pictures; the run's own are not here."]
+    pictures, used = certificate["pictures"], certificate["used_to_choose"]
+    of = f" of {certificate['of']}" if certificate["of"] > pictures else ""
+    lines = [
+        "",
+        f"Measured on {pictures}{of} pictures of {certificate['split']}"
+        + (", which chose something" if used else "")
+        + ": agrees = answers as the model to the same pixels, apart = largest difference, "
+        "from files = agrees when the file's runtime decodes and resizes; ms a picture. "
+        f"All of it: exports/{FILE}",
     ]
+    for entry in certificate["files"].values():
+        if entry.get("pictures_needed") or not entry.get("passed", True):
+            lines.append(f"{entry['path']}: {entry['why']}")
+    return lines
 
 
 def _next(run):

@@ -10,8 +10,8 @@ import time
 from dataclasses import dataclass, fields
 
 from keras_transfer import progress
-from keras_transfer.command import Talk, run_guarded
-from keras_transfer.config import TrainConfig, make_config
+from keras_transfer.command import BELOW_BAR, DONE, Talk, run_guarded
+from keras_transfer.config import IN_MEMORY, TrainConfig, make_config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +35,11 @@ def main(arguments=None):
         config = TrainConfig(**{f.name: getattr(asked, f.name) for f in fields(TrainConfig)})
         if asked.plan:
             print_plan(config, asked.json)
-            return
+            return DONE
         run = run_transfer(config, config.data, asked.out, asked.overwrite)
         print(json.dumps(run.metrics, indent=2) if asked.json else summarise(run))
+        files = run.certificate.get("files", {}).values()
+        return DONE if all(entry.get("passed", True) for entry in files) else BELOW_BAR
 
     return run_guarded(work, TrainArguments, "keras-transfer train", arguments)
 
@@ -66,7 +68,7 @@ def transfer(data="demo", *, out=None, overwrite=False, quiet=False, **knobs):
         UserError: what the command answers with exit code 2.
     """
     in_memory = isinstance(data, tuple) or hasattr(data, "columns")
-    config = make_config(data="in memory" if in_memory else str(data), **knobs)
+    config = make_config(data=IN_MEMORY if in_memory else str(data), **knobs)
     before = progress.QUIET
     progress.set_quiet(quiet)
     try:

@@ -18,20 +18,20 @@ from keras_transfer.data.images import RESIZES, load_picture
 from keras_transfer.errors import UserError
 from keras_transfer.export import FORMATS, export_model
 from keras_transfer.export.check import (
-    BATCH,
     TOLERANCE,
     check_export,
     logit_difference,
-    predict_saved_model,
-    predict_tflite,
 )
-from keras_transfer.export.names import append_names, read_names
+from keras_transfer.export.metadata import append_files
+from keras_transfer.export.names import read_names
+from keras_transfer.export.readers import BATCH, open_export
 from keras_transfer.export.saved_model import export_saved_model
 from keras_transfer.export.tflite import export_tflite
 from keras_transfer.export.twin import float32_twin
 from keras_transfer.runtime import load_keras, load_tensorflow
-from tests.tiny import NAMES, OUTPUT, SIZE, answers, liven, pictures, tiny_model
+from tests.tiny import NAMES, OUTPUT, SIZE, about, answers, liven, pictures, tiny_model
 
+EXACT = [name for name, form in FORMATS.items() if form.exact]
 FAST = ("mobilenet_v2_0.35", "efficientnet_lite0", "vgg16")
 
 
@@ -47,19 +47,20 @@ def exported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exports")
     model, pixels = tiny_model(), pictures(20)
     for name in FORMATS:
+        told = about(resize="crop")
         export_model(
-            model, name, folder, NAMES, "classification", "crop", pixels, answers(model, pixels)
+            model, name, folder, told, pixels, answers(model, pixels), pictures(40, seed=5)
         )
     return model, folder
 
 
 @pytest.mark.parametrize("task", list(OUTPUT))
-@pytest.mark.parametrize("format_name", list(FORMATS))
+@pytest.mark.parametrize("format_name", EXACT)
 def test_a_file_answers_as_the_model(task, format_name, tmp_path):
     model, pixels = tiny_model(task), pictures(BATCH + 3)
     expected = answers(model, pixels)
     assert expected.std(axis=0).min() > 0.1  # else nothing is proven
-    report = export_model(model, format_name, tmp_path, NAMES, task, "squeeze", pixels, expected)
+    report = export_model(model, format_name, tmp_path, about(task), pixels, expected)
     assert report["difference"] < TOLERANCE
     assert report["path"].exists()
     assert report["bytes"] > 1000
@@ -78,7 +79,7 @@ def test_the_twin_of_a_mixed_model_computes_in_float32(policy, tmp_path):
         np.testing.assert_array_equal(ours, theirs)
     assert np.abs(twin.predict(pixels, verbose=0) - model.predict(pixels, verbose=0)).max() < 0.1
     assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
-    export_tflite(model, tmp_path / "model.tflite", NAMES)
+    export_tflite(model, tmp_path / "model.tflite", about())
     assert check_export(tmp_path / "model.tflite", pixels, answers(model, pixels)) < TOLERANCE
 
 
@@ -87,7 +88,7 @@ def test_a_float32_model_is_its_own_twin():
     assert float32_twin(model) is model
 
 
-@pytest.mark.parametrize("format_name", list(FORMATS))
+@pytest.mark.parametrize("format_name", EXACT)
 def test_a_wrong_file_fails_the_check_and_is_not_kept(format_name, exported, tmp_path):
     model, folder = exported
     pixels, other = pictures(10), tiny_model(seed=0)
@@ -98,7 +99,7 @@ def test_a_wrong_file_fails_the_check_and_is_not_kept(format_name, exported, tmp
     assert check_export(folder / file_name, pixels, answers(model, pixels)) < TOLERANCE
     assert check_export(folder / file_name, pixels, wrong) > TOLERANCE
     with pytest.raises(UserError, match="does not answer as the model"):
-        export_model(model, format_name, tmp_path, NAMES, "classification", "crop", pixels, wrong)
+        export_model(model, format_name, tmp_path, about(), pixels, wrong)
     assert os.listdir(tmp_path) == []
 
 
@@ -158,7 +159,7 @@ def encoded_kinds():
 @pytest.mark.parametrize("resize", RESIZES)
 def test_encoded_pictures_are_read_as_in_training(resize, tmp_path):
     model, kinds = tiny_model(), encoded_kinds()
-    export_saved_model(model, tmp_path / "saved", NAMES, resize=resize)
+    export_saved_model(model, tmp_path / "saved", about(resize=resize))
     tf = load_tensorflow()
     served = tf.saved_model.load(str(tmp_path / "saved")).signatures["serving_default"](
         picture_bytes=tf.constant(list(kinds.values()))
@@ -208,10 +209,9 @@ def test_the_tflite_file_takes_any_batch_and_holds_the_names(exported):
     path, pixels = folder / "model.tflite", pictures(BATCH + 2)
     expected = answers(model, pixels)
     for n in (1, 5, BATCH + 2):
-        np.testing.assert_allclose(predict_tflite(path, pixels[:n]), expected[:n], atol=1e-5)
-    np.testing.assert_allclose(predict_tflite(path, pixels, threads=2), expected, atol=1e-5)
+        np.testing.assert_allclose(open_export(path).answers(pixels[:n]), expected[:n], atol=1e-5)
     with zipfile.ZipFile(path) as archive:
-        assert archive.namelist() == ["labels.txt"]
+        assert archive.namelist() == ["labels.txt", "keras_transfer.json"]
         assert archive.testzip() is None
     assert read_names(path) == tuple(NAMES)
     from ai_edge_litert.interpreter import Interpreter
@@ -228,14 +228,14 @@ def test_the_tflite_file_takes_any_batch_and_holds_the_names(exported):
 def test_equal_models_are_equal_files(tmp_path):
     for name in ("a.tflite", "b.tflite"):
         load_keras().utils.clear_session()  # else the second one's layers have other names
-        export_tflite(tiny_model(seed=3), tmp_path / name, NAMES)
+        export_tflite(tiny_model(seed=3), tmp_path / name, about())
     assert (tmp_path / "a.tflite").read_bytes() == (tmp_path / "b.tflite").read_bytes()
 
 
 def test_a_file_without_names_has_none(tmp_path):
     (tmp_path / "bare.tflite").write_bytes(b"flatbuffer")
     assert read_names(tmp_path / "bare.tflite") == ()
-    (tmp_path / "named.tflite").write_bytes(append_names(b"flatbuffer", ["a\nb", "c"]))
+    (tmp_path / "named.tflite").write_bytes(append_files(b"flatbuffer", about(names=["a\nb", "c"])))
     assert read_names(tmp_path / "named.tflite") == ("a b", "c")
     assert (tmp_path / "named.tflite").read_bytes().startswith(b"flatbuffer")
 
@@ -247,33 +247,44 @@ def test_an_operation_that_tflite_lacks_is_named(tmp_path, capfd):
     x = keras.layers.Lambda(lambda x: tf.math.betainc(x, x, x / 255), output_shape=(3,))(x)
     model = keras.Model(pixels, keras.layers.Dense(3, name="head")(x))
     with pytest.raises(UserError, match="found: Betainc"):
-        export_tflite(model, tmp_path / "model.tflite", NAMES)
+        export_tflite(model, tmp_path / "model.tflite", about())
     assert os.listdir(tmp_path) == []
     assert capfd.readouterr().err == ""
 
 
-def test_exporting_and_checking_are_silent(tmp_path, capfd):
+def test_quiet_exporting_and_checking_are_silent(tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr("keras_transfer.progress.QUIET", True)
     model, pixels = tiny_model(), pictures(4)
     expected = answers(model, pixels)
     capfd.readouterr()
     for name in FORMATS:
-        export_model(model, name, tmp_path, NAMES, "classification", "squeeze", pixels, expected)
+        export_model(model, name, tmp_path, about(), pixels, expected, pictures(20, seed=5))
     assert capfd.readouterr() == ("", "")
 
 
 def test_what_is_no_export_is_said_to_be_none(tmp_path, exported):
     (tmp_path / "text.tflite").write_text("hello")
     with pytest.raises(UserError, match="no TFLite file"):
-        predict_tflite(tmp_path / "text.tflite", pictures(1))
+        open_export(tmp_path / "text.tflite")
     with pytest.raises(UserError, match="no SavedModel"):
-        predict_saved_model(tmp_path, pictures(1))
+        open_export(tmp_path)
+    with pytest.raises(UserError, match="known are"):
+        open_export(tmp_path / "model.bin")
+    with pytest.raises(UserError, match="no exported model"):
+        open_export(tmp_path / "absent.onnx")
+    (tmp_path / "text.onnx").write_text("hello")
+    with pytest.raises(UserError, match="no ONNX file"):
+        open_export(tmp_path / "text.onnx")
+    (tmp_path / "text.xml").write_text("hello")
+    with pytest.raises(UserError, match="no OpenVINO file"):
+        open_export(tmp_path / "text.xml")
     with pytest.raises(UserError, match="16, 16, 3"):
-        predict_tflite(exported[1] / "model.tflite", pictures(1, size=20))
+        open_export(exported[1] / "model.tflite").answers(pictures(1, size=20))
 
 
 def test_an_unknown_format_and_another_backend_are_refused(tmp_path, monkeypatch):
     model, pixels = tiny_model(), pictures(2)
-    rest = (tmp_path, NAMES, "classification", "squeeze", pixels, answers(model, pixels))
+    rest = (tmp_path, about(), pixels, answers(model, pixels))
     with pytest.raises(UserError, match="Did you mean tflite"):
         export_model(model, "tflit", *rest)
     monkeypatch.setattr(load_keras().backend, "backend", lambda: "jax")
@@ -305,8 +316,6 @@ def test_the_smallest_base_of_each_family_answers_alike_in_every_format(base, tm
     logits = np.log(expected) - np.log(expected).mean(axis=1, keepdims=True)
     # between pictures, not only between classes
     assert logits.std(axis=0).min() > 0.05 * np.ptp(logits)
-    for name in FORMATS:
-        report = export_model(
-            model, name, tmp_path, NAMES, "classification", "squeeze", pixels, expected
-        )
+    for name in EXACT:
+        report = export_model(model, name, tmp_path, about(size=size), pixels, expected)
         assert report["difference"] < TOLERANCE

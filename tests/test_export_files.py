@@ -8,12 +8,9 @@ import pytest
 
 from keras_transfer.errors import UserError
 from keras_transfer.export import FORMATS, aside, export_model, tflite
-from keras_transfer.export.check import (
-    TOLERANCE,
-    check_export,
-)
+from keras_transfer.export.check import check_export
 from keras_transfer.export.tflite import export_tflite
-from tests.tiny import NAMES, answers, pictures, tiny_model
+from tests.tiny import about, answers, pictures, tiny_model
 
 
 @pytest.mark.parametrize("format_name", list(FORMATS))
@@ -22,23 +19,22 @@ def test_an_export_replaces_the_one_before(format_name, tmp_path):
     for seed in (0, 1):
         model = tiny_model(seed=seed)
         expected = answers(model, pixels)
-        report = export_model(
-            model, format_name, tmp_path, NAMES, "classification", "squeeze", pixels, expected
-        )
-    assert check_export(report["path"], pixels, expected) < TOLERANCE
+        sample = pictures(20, seed=5)
+        report = export_model(model, format_name, tmp_path, about(), pixels, expected, sample)
+    assert check_export(report["path"], pixels, expected) == report["difference"]
     assert len(os.listdir(tmp_path)) == 2
 
 
 def test_a_failed_conversion_leaves_what_was_there(tmp_path, monkeypatch):
     (tmp_path / "model.tflite").write_text("the old one")
 
-    def fail(model, answer):
+    def fail(model, answer, settings=None):
         raise UserError("TFLite has no such operation", "Betainc")
 
     monkeypatch.setattr(tflite, "convert", fail)
     model, pixels = tiny_model(), pictures(2)
     with pytest.raises(UserError, match="Betainc"):
-        export_model(model, "tflite", tmp_path, NAMES, "classification", "crop", pixels, None)
+        export_model(model, "tflite", tmp_path, about(), pixels, None)
     assert os.listdir(tmp_path) == ["model.tflite"]
     assert (tmp_path / "model.tflite").read_text() == "the old one"
 
@@ -66,13 +62,13 @@ def test_a_rename_that_fails_puts_the_old_one_back(folder, tmp_path, monkeypatch
 def test_a_place_that_takes_no_file_is_one_line(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(UserError, match="cannot be written"):
-        export_tflite(tiny_model(), tmp_path / "file" / "model.tflite", NAMES)
+        export_tflite(tiny_model(), tmp_path / "file" / "model.tflite", about())
 
 
 FULL_DISK = """
 import os, resource, sys
 sys.path[:0] = sys.argv[2:4]
-from tests.tiny import NAMES, answers, pictures, tiny_model
+from tests.tiny import about, answers, pictures, tiny_model
 from keras_transfer.errors import UserError
 from keras_transfer.export import FORMATS, export_model
 model, pixels = tiny_model(), pictures(2)
@@ -80,7 +76,7 @@ expected = answers(model, pixels)
 resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))  # a file of 501 bytes cannot be written
 for name in FORMATS:
     try:
-        export_model(model, name, sys.argv[1], NAMES, "classification", "crop", pixels, expected)
+        export_model(model, name, sys.argv[1], about(), pixels, expected, pixels)
     except UserError as error:
         print(name, error)
 print(os.listdir(sys.argv[1]))
@@ -98,6 +94,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert [line.split()[0] for line in lines[:2]] == list(FORMATS)
-    assert all("cannot be written" in line for line in lines[:2])
-    assert lines[2:] == ["[]"]
+    count = len(FORMATS)
+    assert [line.split()[0] for line in lines[:count]] == list(FORMATS)
+    assert all("cannot be written" in line for line in lines[:count])
+    assert lines[count:] == ["[]"]

@@ -17,6 +17,7 @@ ORDER = [  # a module may import from its own row and the rows above it
     {"features"},
     {"evaluate"},
     {"strategies"},
+    {"reading"},
     {"export"},
     {"predictor"},
     {"run"},

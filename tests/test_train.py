@@ -76,17 +76,17 @@ def test_predictions_carry_paths_and_probabilities(finished):
 
 
 def test_exports_answer_as_the_model(finished):
-    from keras_transfer.export.check import predict_saved_model, predict_tflite
-    from keras_transfer.export.exports import read_exports
+    from keras_transfer.export.readers import open_export
 
     run, _ = finished
-    found = read_exports(run.folder / "exports")
+    found = run.certificate["files"]
     assert set(found) == {"saved_model", "tflite"}
     assert all(facts["difference"] < 1e-3 for facts in found.values())
     pixels = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3)).astype(np.uint8)
     said = np.asarray(run.model(pixels.astype(np.float32)))
-    for path, predict in (("saved_model", predict_saved_model), ("model.tflite", predict_tflite)):
-        np.testing.assert_allclose(predict(run.folder / "exports" / path, pixels), said, atol=1e-4)
+    for path in ("saved_model", "model.tflite"):
+        reader = open_export(run.folder / "exports" / path)
+        np.testing.assert_allclose(reader.answers(pixels), said, atol=1e-4)
 
 
 def test_the_model_loads_in_plain_keras(finished):

@@ -10,7 +10,7 @@ import pytest
 from keras_transfer.data.roles import read_roles, write_roles
 from keras_transfer.data.sources import Source
 from keras_transfer.errors import UserError
-from keras_transfer.export.keras_file import About
+from keras_transfer.export.about import About
 from keras_transfer.predictor import _in_order
 from tests.commands import run_command
 
@@ -81,7 +81,7 @@ def test_export_again_replaces_and_says_what_it_found(finished):
     run, _ = finished
     code, out, _ = run_command("export", "--model", run.folder, "--format", "tflite", "--json")
     assert code == 0
-    assert json.loads(out)["tflite"]["difference"] < 1e-3
+    assert json.loads(out)["files"]["tflite"]["difference"] < 1e-3
     code, _, err = run_command("export", "--model", run.folder, "--format", "tflight")
     assert code == 2
     assert "Did you mean tflite" in err

@@ -2,12 +2,17 @@
 
 import numpy as np
 
+from keras_transfer.export.about import About
 from keras_transfer.export.twin import float32_twin
 from keras_transfer.runtime import load_keras
 
 NAMES = ["ants", "bees", "größere Käfer"]
 SIZE = 16
 OUTPUT = {"classification": "softmax", "multilabel": "sigmoid", "regression": "linear"}
+
+
+def about(task="classification", resize="squeeze", size=SIZE, names=NAMES):
+    return About(task, tuple(names), resize, size, "tiny")
 
 
 def tiny_model(task="classification", policy="float32", seed=0):

@@ -8,10 +8,10 @@ from keras_transfer.command import Talk, run_guarded
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateArguments(Talk):
-    """Score a run or a .keras file on labelled pictures, each split for itself."""
+    """Score a run or an exported file on labelled pictures, each split for itself."""
 
     model: str
-    """A run folder or a .keras file."""
+    """A run folder, a .keras file, or an export: a SavedModel folder, .tflite, .onnx, .xml."""
     data: str
     """The pictures, as for train."""
     max_left_out: float = 0.05

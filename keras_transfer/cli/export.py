@@ -3,17 +3,22 @@
 import json
 from dataclasses import dataclass
 
-from keras_transfer.command import Talk, run_guarded
+from keras_transfer.command import BELOW_BAR, DONE, Talk, run_guarded
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportArguments(Talk):
-    """Write a run in other formats into RUN/exports; each file is checked against the model."""
+    """Write a run in other formats into RUN/exports; each file is scored against the model."""
 
     model: str
     """A run folder."""
     format: tuple[str, ...] = ("saved_model", "tflite")
-    """saved_model (a server: JPEG or PNG bytes, or pixels), tflite (a phone)."""
+    """saved_model (a server: JPEG or PNG bytes, or pixels), tflite, tflite-float16, tflite-dynamic,
+    tflite-int8 (phones: the smaller, the more they may lose), onnx, openvino."""
+    data: str | None = None
+    """Where the pictures that the run learned from are now, if they have moved."""
+    max_drop: float = 0.01
+    """How much of the model's accuracy a file may lose, as far as its pictures can tell."""
 
 
 def main(arguments=None):
@@ -21,10 +26,12 @@ def main(arguments=None):
 
     def work(asked):
         from keras_transfer.run import Run
-        from keras_transfer.summary import export_lines
+        from keras_transfer.summary import export_table
 
         run = Run.open(asked.model)
-        found = run.export(*asked.format)
-        print(json.dumps(found, indent=2) if asked.json else "\n".join(export_lines(found)))
+        found = run.export(*asked.format, data=asked.data, max_drop=asked.max_drop)
+        certificate = {**run.certificate, "files": found}
+        print(json.dumps(certificate, indent=2) if asked.json else export_table(certificate))
+        return DONE if all(entry.get("passed", True) for entry in found.values()) else BELOW_BAR
 
     return run_guarded(work, ExportArguments, "keras-transfer export", arguments)

@@ -18,7 +18,7 @@ class PredictArguments(Talk):
     paths: tyro.conf.Positional[tuple[str, ...]]
     """Files, folders (searched through), or patterns like 'photos/*.jpg'."""
     model: str
-    """A run folder or a .keras file."""
+    """A run folder, a .keras file, or an export: a SavedModel folder, .tflite, .onnx, .xml."""
     top: int = 3
     """How many of the likeliest names to give."""
     format: Literal["table", "csv", "json"] = "table"

@@ -71,26 +71,28 @@ def read_picture(source, max_pixels=MAX_PIXELS):
     return decode_carefully(image) if pixels is None else pixels
 
 
-def load_picture(source, size, how="squeeze", max_pixels=MAX_PIXELS):
+def load_picture(source, size, how="squeeze", max_pixels=MAX_PIXELS, resize_filter="antialias"):
     """A picture as a network gets it: read, resized; uint8 (size, size, 3). Thread-safe.
 
     Raises: PictureError; UserError for an unknown `how`.
     """
-    resize = _compiled_resize(size, how)
+    resize = _compiled_resize(size, how, resize_filter)
     pixels = read_picture(source, max_pixels)
     if pixels.shape[:2] == (size, size):
         return pixels
     return resize(pixels).numpy()
 
 
-def resize_pixels(pixels, size, how="squeeze"):
-    """Make one picture square, with antialiased bilinear resizing.
+def resize_pixels(pixels, size, how="squeeze", resize_filter="antialias"):
+    """Make one picture square, with bilinear resizing.
 
     TensorFlow operations only, so that tf.data and a SavedModel compute the very same.
 
     Args:
         pixels: (height, width, 3), uint8 or float, 0..255; an array or a tensor.
         how: "squeeze" (the shape is not kept), "crop" (the middle square), "pad" (bars of grey).
+        resize_filter: "antialias", or "plain": what phones and OpenCV do, which skips pixels of
+            what it makes smaller.
 
     Returns: float32 tensor (size, size, 3) of whole numbers 0..255: uint8 stores it exactly.
     """
@@ -109,7 +111,7 @@ def resize_pixels(pixels, size, how="squeeze"):
         long = tf.cast(tf.maximum(height, width), tf.float64)
         sides = tf.cast(tf.stack([height, width]), tf.float64) * size / long
         target = tf.maximum(tf.cast(tf.round(sides), tf.int32), 1)
-    pixels = tf.image.resize(pixels, target, antialias=True)
+    pixels = tf.image.resize(pixels, target, antialias=resize_filter == "antialias")
     pixels = tf.clip_by_value(tf.round(pixels), 0.0, 255.0)
     if how == "pad":
         spare = size - target
@@ -120,13 +122,13 @@ def resize_pixels(pixels, size, how="squeeze"):
 
 
 @functools.cache
-def _compiled_resize(size, how):
+def _compiled_resize(size, how, resize_filter):
     """`resize_pixels` to uint8 as one graph: half the overhead of single operations."""
     tf = load_tensorflow()
 
     def resize(pixels):
         with tf.device("CPU:0"):  # a GPU would cost a round trip a picture
-            return tf.cast(resize_pixels(pixels, size, how), tf.uint8)
+            return tf.cast(resize_pixels(pixels, size, how, resize_filter), tf.uint8)
 
     signature = [tf.TensorSpec((None, None, 3), tf.uint8)]
     return tf.function(resize, signature, autograph=False).get_concrete_function()

@@ -1,5 +1,7 @@
 """Files for servers and phones: one module a format, each file checked before it is handed over."""
 
+import functools
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,37 +11,46 @@ from keras_transfer.errors import UserError, unknown_name
 from keras_transfer.export.aside import write_text, written_aside
 from keras_transfer.export.check import TOLERANCE, check_export
 from keras_transfer.export.names import BESIDE, name_lines
+from keras_transfer.export.onnx_file import export_onnx
+from keras_transfer.export.openvino_file import export_openvino
 from keras_transfer.export.saved_model import export_saved_model
 from keras_transfer.export.tflite import export_tflite
+from keras_transfer.export.tflite_int8 import export_int8
 
 
 class Format(NamedTuple):
     file_name: str  # in the folder of exports
-    write: Callable  # (model, path, outputs, task, resize)
+    write: Callable  # (model, path, about, sample)
+    exact: bool = True  # its logits are the model's, to TOLERANCE of their spread
+    calibrated: bool = False  # writing it needs training pictures
+
+
+def _tflite(numbers):
+    return functools.partial(export_tflite, numbers=numbers)
 
 
 FORMATS = {
     "saved_model": Format("saved_model", export_saved_model),
-    # a phone resizes by its own means: no `resize` in this file
-    "tflite": Format(
-        "model.tflite",
-        lambda model, path, outputs, task, resize: export_tflite(model, path, outputs, task),
-    ),
+    "tflite": Format("model.tflite", _tflite("float32")),
+    "tflite-float16": Format("model-float16.tflite", _tflite("float16"), exact=False),
+    "tflite-dynamic": Format("model-dynamic.tflite", _tflite("dynamic"), exact=False),
+    "tflite-int8": Format("model-int8.tflite", export_int8, exact=False, calibrated=True),
+    "onnx": Format("model.onnx", export_onnx),
+    "openvino": Format("openvino", export_openvino),
 }
 
 
-def export_model(model, format_name, folder, outputs, task, resize, pixels, expected):
+def export_model(model, format_name, folder, about, pixels, expected, sample=None):
     """Write one format into `folder`, run it, and put it in place only if it answers alike.
 
     Args:
         model: one flat `keras.Model` of any precision.
         format_name: a key of FORMATS.
         folder: of exports; made if missing. What is there stays until the new file has passed.
-        outputs: names of the answers; they also go to `classes.txt`.
-        task: classification, multilabel or regression.
-        resize: squeeze, crop or pad, as the model was trained.
+        about: `export.about.About`; the names of the answers also go to `classes.txt`.
         pixels: uint8 (n, s, s, 3), the pictures to check with.
         expected: (n, k) what `float32_twin(model)` answers to them.
+        sample: uint8 (m, s, s, 3), training pictures that a quantised format is calibrated on.
 
     Returns:
         dict: path (Path), bytes, difference (see `check_export`), seconds.
@@ -51,17 +62,18 @@ def export_model(model, format_name, folder, outputs, task, resize, pixels, expe
     if format_name not in FORMATS:
         raise unknown_name("export format", format_name, FORMATS)
     begun = time.monotonic()
-    file_name, write = FORMATS[format_name]
-    target = Path(folder) / file_name
+    form = FORMATS[format_name]
+    target = Path(folder) / form.file_name
     with written_aside(target) as fresh:
-        write(model, fresh, outputs, task, resize)
-        difference = check_export(fresh, pixels, expected, task)
-        if not difference <= TOLERANCE:
+        form.write(model, fresh, about, sample)
+        difference = check_export(fresh, pixels, expected, about.task)
+        # of an inexact format the certificate decides; but what is no number is no answer
+        if not difference <= (TOLERANCE if form.exact else sys.float_info.max):
             found = f"logits {difference:.2g} of their spread apart; allowed {TOLERANCE:g}"
             advice = "The file was not kept; please report this model"
-            raise UserError(f"{file_name} does not answer as the model does", found, advice)
+            raise UserError(f"{form.file_name} does not answer as the model does", found, advice)
         size = _bytes(fresh)
-    write_text(Path(folder) / BESIDE, name_lines(outputs))
+    write_text(Path(folder) / BESIDE, name_lines(about.outputs))
     seconds = time.monotonic() - begun
     return {"path": target, "bytes": size, "difference": difference, "seconds": seconds}
 

@@ -1,25 +1,12 @@
 """`model.keras`, with what its answers mean inside it."""
 
-import json
 import os
 import zipfile
 from pathlib import Path
-from typing import NamedTuple
 
 from keras_transfer.errors import UserError
+from keras_transfer.export.about import MEMBER, about_text, parse_about
 from keras_transfer.runtime import load_keras
-
-MEMBER = "keras_transfer.json"  # Keras reads the members it knows and leaves others alone
-
-
-class About(NamedTuple):
-    """What a model answers, and how pictures are brought to it."""
-
-    task: str
-    outputs: tuple[str, ...]
-    resize: str
-    image_size: int
-    base: str
 
 
 def save_keras(model, path, about):
@@ -32,7 +19,7 @@ def save_keras(model, path, about):
     plain = keras.Model(model.input, model.output, name=model.name)
     plain.save(aside)
     with zipfile.ZipFile(aside, "a") as archive:
-        archive.writestr(MEMBER, json.dumps(about._asdict()))
+        archive.writestr(MEMBER, about_text(about))  # Keras leaves members alone it does not know
     os.replace(aside, path)
 
 
@@ -40,7 +27,7 @@ def read_about(path):
     """The `About` in a `.keras` file."""
     try:
         with zipfile.ZipFile(path) as archive:
-            about = json.loads(archive.read(MEMBER))
+            text = archive.read(MEMBER)
     except zipfile.BadZipFile:
         raise UserError("this is not a .keras file", path) from None
     except KeyError:
@@ -49,7 +36,7 @@ def read_about(path):
             path,
             "Only models trained by keras_transfer can be used here",
         ) from None
-    return About(**{**about, "outputs": tuple(about["outputs"])})
+    return parse_about(text, path)
 
 
 def load_keras_file(path):

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from keras_transfer.errors import UserError
+from keras_transfer.export.about import MEMBER, about_text
 from keras_transfer.export.aside import cannot_write, write_text, written_aside
 from keras_transfer.export.names import ANSWERS, BESIDE, name_lines
 from keras_transfer.export.twin import float32_twin
 from keras_transfer.runtime import load_keras, load_tensorflow, quiet_stderr
 
 
-def export_saved_model(model, folder, outputs, task="classification", resize="squeeze"):
+def export_saved_model(model, folder, about, sample=None):
     """Write `model` as a SavedModel with three signatures, and `classes.txt` beside it.
 
     - `serving_default`: `picture_bytes`, string (n,), each a whole JPEG, PNG, WebP or GIF file
@@ -30,15 +31,15 @@ def export_saved_model(model, folder, outputs, task="classification", resize="sq
     Args:
         model: one flat `keras.Model`, pixels 0..255 float32 (n, s, s, 3) to answers (n, k).
         folder: what becomes the SavedModel; one that is there is replaced once all is written.
-        outputs: names of the k answers.
-        resize: squeeze, crop or pad, as the model was trained.
+        about: `export.about.About`; it goes into the folder as `keras_transfer.json`.
+        sample: not asked for here.
 
     Raises:
         UserError: another backend than TensorFlow, or a folder that cannot be written.
     """
     keras = require_tensorflow()
     tf = load_tensorflow()
-    endpoints = _Endpoints(tf, float32_twin(model), outputs, task, resize)
+    endpoints = _Endpoints(tf, float32_twin(model), about)
     # Not tracked: the archive finds the variables that endpoints use by itself, and a tracked
     # model is stored twice (keras 3.15.1: 19 MB in place of 10 for MobileNetV2).
     archive = keras.export.ExportArchive()
@@ -48,7 +49,8 @@ def export_saved_model(model, folder, outputs, task="classification", resize="sq
         error = _write_quietly(tf, archive, fresh)
         if error is not None:
             raise cannot_write(folder, error.message.splitlines()[0])
-    write_text(Path(folder).parent / BESIDE, name_lines(outputs))
+        (fresh / MEMBER).write_text(about_text(about), encoding="utf-8")
+    write_text(Path(folder).parent / BESIDE, name_lines(about.outputs))
 
 
 def _write_quietly(tf, archive, folder):
@@ -76,10 +78,10 @@ def require_tensorflow():
 class _Endpoints:
     """The functions of one SavedModel."""
 
-    def __init__(self, tf, model, outputs, task, resize):
-        self.tf, self.model, self.task, self.resize = tf, model, task, resize
+    def __init__(self, tf, model, about):
+        self.tf, self.model, self.task, self.resize = tf, model, about.task, about.resize
         self.size = model.input_shape[1]
-        self.names = [str(name) for name in outputs]
+        self.names = [str(name) for name in about.outputs]
 
     def all(self):
         """(name, function, signature) of each."""

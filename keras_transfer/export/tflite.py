@@ -1,33 +1,53 @@
-"""A TFLite file for phones and small machines: float32, raw pixels, names inside."""
+"""TFLite files for phones and small machines: raw pixels in, names and metadata inside."""
 
 from pathlib import Path
 
 from keras_transfer.export.aside import write_text, written_aside
-from keras_transfer.export.names import ANSWERS, BESIDE, append_names, name_lines
+from keras_transfer.export.metadata import add_metadata
+from keras_transfer.export.names import ANSWERS, BESIDE, name_lines
 from keras_transfer.export.saved_model import require_tensorflow
 from keras_transfer.export.twin import float32_twin
 from keras_transfer.features.litert import convert
 
 
-def export_tflite(model, path, outputs, task="classification"):
+def export_tflite(model, path, about, sample=None, numbers="float32"):
     """Write `model` as one TFLite file of built-in operations, and `classes.txt` beside it.
 
     Input `pixels`: float32 (1, s, s, 3), RGB 0..255; the batch may be resized. Output
-    `probabilities` (`values` for a regression): float32 (1, k). The names are inside too, as
-    `labels.txt` in a zip at the end, where TFLite's tools look for them. Equal models give equal
-    files.
+    `probabilities` (`values` for a regression): float32 (1, k). Names, what the answers mean and
+    the metadata of MediaPipe Tasks are inside (`export.metadata`). Equal models give equal files.
 
     Args:
         model: one flat `keras.Model`; one of mixed precision is written as its float32 twin.
         path: of the file; one that is there is replaced once the new one is whole.
-        outputs: names of the k answers.
+        about: `export.about.About`.
+        sample: not asked for here.
+        numbers: what the weights are stored as: float32, float16 (half the size; computed in
+            float32), or dynamic (int8: a quarter; what suits is computed in int8).
 
     Raises:
         UserError: another backend than TensorFlow, an operation that TFLite lacks (named), a
             place that cannot be written.
     """
     require_tensorflow()
-    data = append_names(convert(float32_twin(model), ANSWERS[task]), outputs)
+    data = convert(float32_twin(model), ANSWERS[about.task], settings=SETTINGS[numbers])
+    write_tflite(add_metadata(data, about), path, about)
+
+
+def write_tflite(data, path, about):
+    """Put the bytes of a file in place, whole, and the names beside it."""
     with written_aside(path) as fresh:
         fresh.write_bytes(data)
-    write_text(Path(path).parent / BESIDE, name_lines(outputs))
+    write_text(Path(path).parent / BESIDE, name_lines(about.outputs))
+
+
+def _float16(tf, converter):
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+
+
+def _dynamic(tf, converter):
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+
+
+SETTINGS = {"float32": None, "float16": _float16, "dynamic": _dynamic}

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from keras_transfer.errors import UserError
-from keras_transfer.runtime import load_tensorflow, quiet_stderr
+from keras_transfer.runtime import cores, load_tensorflow, quiet_stderr
 
 COPIES = 2**29  # bytes of weights, in all interpreters together
 SMALL = 2**26  # bytes of weights that the converter may fold into the graph
@@ -41,11 +41,22 @@ def convert_traced(traced, weights=(), settings=None):
     of 16 s and 5 GB.
     """
     tf = load_tensorflow()
-    variables = [weight.value for weight in weights]
-    data, error = _convert_quietly(tf, traced, variables, settings)
+    data, error = _convert_quietly(tf, traced, weights, settings)
     if error is not None:
         raise _cannot_convert(error)
     return data
+
+
+def converter_for(tf, traced, weights=(), settings=None):
+    """The `tf.lite.TFLiteConverter` of a traced function, limited to built-in operations."""
+    holder = tf.Module()
+    holder.variables_ = [weight.value for weight in weights]
+    holder = holder if weights else None
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([traced], holder)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if settings is not None:
+        settings(tf, converter)
+    return converter
 
 
 def is_small(network):
@@ -53,21 +64,13 @@ def is_small(network):
     return 4 * network.count_params() <= SMALL
 
 
-def _convert_quietly(tf, traced, variables, settings):
+def _convert_quietly(tf, traced, weights, settings):
     """(bytes, None), or (None, the converter's error): its hundreds of lines are held back."""
     from tensorflow.lite.python.convert import ConverterError
 
-    holder = tf.Module()
-    holder.variables_ = variables
     with quiet_stderr():
-        converter = tf.lite.TFLiteConverter.from_concrete_functions(
-            [traced], holder if variables else None
-        )
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        if settings is not None:
-            settings(tf, converter)
         try:
-            return converter.convert(), None
+            return converter_for(tf, traced, weights, settings).convert(), None
         except ConverterError as error:
             return None, error
 
@@ -78,11 +81,6 @@ def _cannot_convert(error):
     found = listed.group(1).replace("Flex", "") if listed else text.strip().splitlines()[0]
     advice = "Export this model as a SavedModel, or build it without this layer"
     return UserError("TFLite has no such operation", found, advice)
-
-
-def cores():
-    """How many CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 class LiteRTEngine:

@@ -77,6 +77,11 @@ class Examples:
         )
         return train[~aside], train[aside], False
 
+    def chosen_by(self, config):
+        """Splits besides train that choose epochs: only gradient training asks val, not always."""
+        gradient = config.strategy != "feature_extraction" or config.hidden_units
+        return {"val"} if gradient and self.choosing_rows(config.seed)[2] else set()
+
     def answers(self, model, rows):
         """What `model` says to the pictures `rows`, float32 (len(rows), outputs).
 
@@ -88,4 +93,6 @@ class Examples:
             return run_over(model, self.pictures, rows, "Evaluating")
         features = self.store.features(prefix, self.pictures, rows)
         # a head is small: compiling it takes longer than it runs
-        return run_batches(lambda part: np.asarray(suffix(part, training=False), np.float32), features)
+        return run_batches(
+            lambda part: np.asarray(suffix(part, training=False), np.float32), features
+        )

@@ -1,0 +1,141 @@
+"""What each exported file loses and takes: all formats of several bases with heads on one set.
+
+    python benchmarks/exports.py --weights vgg16=vgg16_notop.weights.h5 ...
+
+Bases without a file of weights, and without bundled ones, are taken as they are drawn. Where
+MediaPipe is installed, each .tflite file also answers through its ImageClassifier: to pictures of
+the model's size, and to whole files.
+"""
+
+import dataclasses
+import os
+import tempfile
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import tyro
+from measuring import PICTURES, keep
+
+import keras_transfer as kt
+from keras_transfer.errors import UserError
+from keras_transfer.export import FORMATS
+from keras_transfer.reading import read_again
+
+BASES = (
+    "efficientnet_lite0",
+    "mobilenet",
+    "mobilenet_v2_0.35",
+    "vgg16",
+    "resnet50",
+    "densenet121",
+    "efficientnet_v2_b0",
+    "mobilenet_v3_small",
+)
+BUNDLED = {"efficientnet_lite0"}
+SQUARES = 50  # pictures of the model's size that MediaPipe is asked about
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """Train a head a base, export it in every format, certify."""
+
+    set: str = "flowers5"
+    bases: tuple[str, ...] = BASES
+    weights: tuple[str, ...] = ()
+    """BASE=FILE of ImageNet weights."""
+
+
+def main():
+    asked = tyro.cli(Arguments)
+    files = dict(pair.split("=", 1) for pair in asked.weights)
+    found = {}
+    for base in asked.bases:
+        found[base] = measure(base, files.get(base), PICTURES / asked.set)
+        print_rows(base, found[base])
+    keep(f"exports_{asked.set}", {"asked": dataclasses.asdict(asked), "bases": found})
+
+
+def measure(base, file, folder):
+    """{"model": scores, format: what is measured of it, or why it is refused}."""
+    weights = file or ("auto" if base in BUNDLED else "none")
+    with tempfile.TemporaryDirectory() as place:
+        settings = {"export": False, "quiet": True, "out": f"{place}/run"}
+        run = kt.transfer(folder, base=base, weights=weights, **settings)
+        found = {}
+        for name in FORMATS:
+            try:
+                (entry,) = run.export(name).values()
+            except UserError as error:
+                found[name] = {"refused": str(error)}
+                continue
+            found[name] = row(entry)
+            if name.startswith("tflite"):
+                found[name] |= by_mediapipe(run, entry)
+        return {"weights": "ImageNet" if weights != "none" else "none", **found, **model_row(run)}
+
+
+def model_row(run):
+    model = run.certificate["model"]
+    return {"model": {"accuracy": model["accuracy"]["value"], "ms": model["latency_ms"]["median"]}}
+
+
+def row(entry):
+    same, encoded = entry["same_pixels"], entry["encoded_bytes"]
+    return {
+        "accuracy": same["accuracy"]["value"],
+        "agreement": same["agreement"],
+        "largest difference": same["largest_difference"],
+        "agreement from files": encoded["agreement"],
+        "accuracy from files": encoded["accuracy"]["value"],
+        "MiB": entry["bytes"] / 2**20,
+        "ms": entry["latency_ms"]["median"],
+        "passed": entry["passed"],
+    }
+
+
+def by_mediapipe(run, entry):
+    """How often MediaPipe's ImageClassifier says what `predict` says; nothing without it."""
+    try:
+        import mediapipe
+        from mediapipe.tasks.python import BaseOptions, vision
+    except ImportError:
+        return {}
+    file = run.folder / "exports" / entry["path"]
+    options = vision.ImageClassifierOptions(BaseOptions(model_asset_path=str(file)))
+    examples = read_again(run.config, run.info["data"])
+    rows = examples.rows("val")
+    pixels = examples.pictures.batch(rows)
+    said = np.array(run.classes)[run.predictor.answers(pixels).argmax(axis=1)]
+    labels = examples.pictures.table["label"].to_numpy()[rows]
+    with vision.ImageClassifier.create_from_options(options) as classifier:
+
+        def answer(image):
+            return classifier.classify(image).classifications[0].categories[0].category_name
+
+        few = np.linspace(0, len(rows) - 1, SQUARES).astype(int)
+        kind = mediapipe.ImageFormat.SRGB
+        squares = [answer(mediapipe.Image(image_format=kind, data=pixels[i])) for i in few]
+        paths = examples.pictures.table["path"].to_numpy()[rows]
+        whole = [answer(mediapipe.Image.create_from_file(str(path))) for path in paths]
+    return {
+        "MediaPipe agrees, squares": float(np.mean(np.array(squares) == said[few])),
+        "MediaPipe agrees, files": float(np.mean(np.array(whole) == said)),
+        "MediaPipe accuracy, files": float(np.mean(np.array(whole) == labels)),
+    }
+
+
+def print_rows(base, found):
+    model = found["model"]
+    print(f"\n{base}, weights {found['weights']}: {model['accuracy']:.3f}, {model['ms']:.1f} ms")
+    for name, cells in found.items():
+        if name in ("model", "weights"):
+            continue
+        numbers = [f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in cells.items()]
+        print(f"  {name}: {', '.join(numbers)}", flush=True)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("GLOG_minloglevel", "2")
+    warnings.filterwarnings("ignore", category=UserWarning)
+    main()

@@ -1,0 +1,77 @@
+"""The pictures that an exported file is proven on, and those that calibrate it."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+MOST = 500  # pictures that a file is scored on; a change of 1 % shows in so many, most of the time
+SAMPLE = 500  # training pictures for the quantiser
+GOLDEN = 8  # pictures that are kept beside a file
+
+
+class Evidence(NamedTuple):
+    """Pictures that did not train the model, with what is right of them.
+
+    Attributes:
+        split: which they are; `of`: how many it has, `len(pixels)` of which are here.
+        used_to_choose: whether they chose something (an epoch).
+        pixels: uint8 (n, s, s, 3), as the model gets them.
+        targets: (n, ...), as `task.encode` gives them; groups: (n,) names, or None.
+        shown: (n,) names of the pictures; files: (n,) paths, None where there are none.
+        sample: uint8 (m, s, s, 3), training pictures.
+    """
+
+    split: str
+    of: int
+    used_to_choose: bool
+    pixels: np.ndarray
+    targets: np.ndarray
+    groups: np.ndarray | None
+    shown: list
+    files: list | None
+    sample: np.ndarray
+
+
+def gather_evidence(examples, chosen_by, seed=0):
+    """The Evidence in `strategies.examples.Examples`: of val, or of test where val chose.
+
+    Args:
+        chosen_by: names of splits that chose something.
+    """
+    known = [split for split in ("val", "test") if len(examples.rows(split))]
+    split = min(known, key=lambda split: split in chosen_by)
+    every = examples.rows(split)
+    rows = _draw(every, MOST, seed)
+    pictures = examples.pictures
+    table = pictures.table.iloc[rows]
+    groups = table["group"].to_numpy()
+    return Evidence(
+        split=split,
+        of=len(every),
+        used_to_choose=split in chosen_by,
+        pixels=pictures.batch(rows),
+        targets=examples.targets[rows],
+        groups=groups if all(groups) else None,
+        shown=list(table["shown"]),
+        files=None if pictures.images is not None else list(table["path"]),
+        sample=pictures.batch(_stratified(examples, SAMPLE, seed)),
+    )
+
+
+def _draw(rows, most, seed):
+    """At most so many of `rows`, drawn with a seed, in their order."""
+    drawn = np.random.default_rng(seed).permutation(len(rows))[:most]
+    return rows[np.sort(drawn)]
+
+
+def _stratified(examples, most, seed):
+    """Training rows, the labels in turn, so that each part of them has something of every label."""
+    rows = examples.rows("train")
+    rows = rows[np.random.default_rng(seed).permutation(len(rows))]
+    labels = examples.pictures.table["label"].to_numpy()[rows]
+    turn, seen = np.empty(len(rows), np.int64), {}
+    for place, label in enumerate(labels):
+        turn[place] = seen[label] = seen.get(label, -1) + 1
+    if len(seen) > len(rows) // 2:  # numbers: each its own
+        return rows[:most]
+    return rows[np.argsort(turn, kind="stable")][:most]

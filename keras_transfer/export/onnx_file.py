@@ -1,0 +1,60 @@
+"""An ONNX file for servers without TensorFlow: uint8 pixels in, names inside."""
+
+from pathlib import Path
+
+from keras_transfer.errors import UserError
+from keras_transfer.export.about import MEMBER, about_text
+from keras_transfer.export.aside import write_text, written_aside
+from keras_transfer.export.names import ANSWERS, BESIDE, name_lines
+from keras_transfer.export.saved_model import require_tensorflow
+from keras_transfer.export.twin import float32_twin
+from keras_transfer.runtime import load_tensorflow, quiet_stderr
+
+OPSET = 17  # of 2022: every runtime of today has it
+
+
+def export_onnx(model, path, about, sample=None):
+    """Write `model` as one ONNX file, and `classes.txt` beside it.
+
+    Input `pixels`: uint8 (n, s, s, 3), RGB. Output `probabilities` (`values` for a regression):
+    float32 (n, k). What the answers mean is in its metadata under `keras_transfer.json`, the names
+    under `classes` too, one a line.
+
+    Args: as `export.tflite.export_tflite`.
+
+    Raises:
+        UserError: tf2onnx is not installed, an operation that ONNX lacks, another backend, a place
+            that cannot be written.
+    """
+    require_tensorflow()
+    network = _convert(float32_twin(model), ANSWERS[about.task])
+    for key, text in ((MEMBER, about_text(about)), ("classes", name_lines(about.outputs))):
+        entry = network.metadata_props.add()
+        entry.key, entry.value = key, text
+    with written_aside(path) as fresh:
+        fresh.write_bytes(network.SerializeToString(deterministic=True))
+    write_text(Path(path).parent / BESIDE, name_lines(about.outputs))
+
+
+def _convert(network, answer):
+    """The `onnx.ModelProto` of a float32 network."""
+    try:
+        import tf2onnx
+    except ImportError:
+        raise UserError(
+            "the format onnx needs tf2onnx", "not installed", "pip install 'keras_transfer[onnx]'"
+        ) from None
+    tf = load_tensorflow()
+    signature = tf.TensorSpec(network.input_shape, tf.uint8, name="pixels")
+
+    def serve(pixels):
+        return {answer: network(tf.cast(pixels, tf.float32), training=False)}
+
+    with quiet_stderr():
+        converted, _ = tf2onnx.convert.from_function(
+            tf.function(serve, autograph=False), input_signature=[signature], opset=OPSET
+        )
+    lacking = sorted({node.op_type for node in converted.graph.node if node.domain})
+    if lacking:
+        raise UserError("ONNX has no such operation", ", ".join(lacking), "Take another format")
+    return converted

@@ -1,0 +1,62 @@
+"""OpenVINO files (.xml and .bin) for servers with Intel or AMD processors: names inside."""
+
+import tempfile
+from pathlib import Path
+
+from keras_transfer.errors import UserError
+from keras_transfer.export.about import MEMBER, about_text
+from keras_transfer.export.aside import write_text, written_aside
+from keras_transfer.export.names import ANSWERS, BESIDE, name_lines
+from keras_transfer.export.readers import IN_A_FOLDER
+from keras_transfer.export.saved_model import require_tensorflow
+from keras_transfer.export.twin import float32_twin
+from keras_transfer.features.litert import convert
+from keras_transfer.features.openvino import has_openvino
+from keras_transfer.runtime import quiet_stderr
+
+
+def export_openvino(model, folder, about, sample=None):
+    """Write `model` as `model.xml` and `model.bin` in a folder, and `classes.txt` beside it.
+
+    Input `pixels`: uint8 (n, s, s, 3), RGB. Output `probabilities` (`values` for a regression):
+    float32 (n, k). What the answers mean is in its runtime information. Weights stay float32.
+
+    It is made from a TFLite file: from a Keras model or SavedModel OpenVINO 2026 gives some
+    networks (EfficientNetV2) dozens of outputs, and string operations that it cannot run.
+
+    Args: as `export.tflite.export_tflite`.
+
+    Raises:
+        UserError: OpenVINO is not installed, an operation that TFLite or OpenVINO lacks, another
+            backend, a place that cannot be written.
+    """
+    require_tensorflow()
+    if not has_openvino():
+        advice = "pip install 'keras_transfer[openvino]'"
+        raise UserError("the format openvino needs OpenVINO", "not installed", advice)
+    import openvino
+
+    network = _read(openvino, convert(float32_twin(model), ANSWERS[about.task]))
+    network.input(0).set_names({"pixels"})
+    network.output(0).set_names({ANSWERS[about.task]})
+    network.set_rt_info(about_text(about), [MEMBER])
+    with written_aside(folder) as fresh:
+        fresh.mkdir()
+        openvino.save_model(network, fresh / IN_A_FOLDER[1], compress_to_fp16=False)
+    write_text(Path(folder).parent / BESIDE, name_lines(about.outputs))
+
+
+def _read(openvino, data):
+    """The network in a TFLite file, with uint8 pixels as its input."""
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / "network.tflite"
+        file.write_bytes(data)
+        try:
+            with quiet_stderr():
+                network = openvino.Core().read_model(file)
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise UserError("OpenVINO has no such operation", reason) from error
+        steps = openvino.preprocess.PrePostProcessor(network)
+        steps.input(0).tensor().set_element_type(openvino.Type.u8)
+        return steps.build()

@@ -1,0 +1,218 @@
+"""Exported files, opened as a stranger would open them: pixels in, answers out.
+
+A reader has: `runtime` (name and version), `about` (what the file says of itself), `size` (pixels a
+side), `answers(pixels)` for uint8 (n, s, s, 3) -> float32 (n, k), `operations()`, {kind: how many},
+and `answer_bytes(files)` for whole encoded pictures where the file decodes them itself, else None.
+"""
+
+import time
+import zipfile
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from keras_transfer.errors import UserError
+from keras_transfer.export.about import MEMBER, parse_about
+from keras_transfer.export.names import ANSWERS
+from keras_transfer.runtime import cores, load_tensorflow, quiet_stderr
+
+IN_A_FOLDER = ("saved_model.pb", "model.xml")  # what a folder has that is an export
+BATCH = 16  # pictures at once: VGG16 at 224 pixels then takes 0.4 GB in the interpreter
+
+
+def open_export(path):
+    """The reader of an exported file; a UserError where it is none.
+
+    Args:
+        path: a SavedModel folder, a .tflite, .onnx or .xml (OpenVINO) file, or the folder of one.
+    """
+    path = Path(path)
+    if path.is_dir():
+        inside = path / IN_A_FOLDER[1]
+        return OpenVINOReader(inside) if inside.is_file() else SavedModelReader(path)
+    if path.suffix not in READERS:
+        found = f"{path}: known are a SavedModel folder, {', '.join(READERS)}"
+        raise UserError("no exported model here", found)
+    if not path.is_file():
+        raise UserError("no exported model here", path)
+    return READERS[path.suffix](path)
+
+
+def open_timed(path):
+    """(reader, seconds that opening took)."""
+    begun = time.perf_counter()
+    reader = open_export(path)
+    return reader, time.perf_counter() - begun
+
+
+def batches(pixels):
+    """The pixels in parts of at most BATCH; at least one, which may be empty."""
+    return [pixels[row : row + BATCH] for row in range(0, max(1, len(pixels)), BATCH)]
+
+
+class SavedModelReader:
+    """A SavedModel of ours in plain TensorFlow."""
+
+    def __init__(self, path):
+        tf = load_tensorflow()
+        self._tf, self.runtime = tf, f"TensorFlow {tf.__version__}"
+        try:
+            with quiet_stderr():
+                self._loaded = tf.saved_model.load(str(path))
+            self._arrays = self._loaded.signatures["serve_arrays"]
+        except (OSError, KeyError, tf.errors.OpError) as error:
+            raise UserError(f"{path} is no SavedModel of keras-transfer", error) from error
+        member = path / MEMBER
+        self.about = parse_about(member.read_text(), path) if member.exists() else None
+        names = self._loaded.signatures["classes"]()["classes"].numpy()
+        if self.about is not None:  # what the graph itself says of the names counts
+            self.about = self.about._replace(outputs=tuple(name.decode() for name in names))
+        self.size = self._arrays.structured_input_signature[1]["pixels"].shape[1]
+        self._answer = next(n for n in self._arrays.structured_outputs if n in ANSWERS.values())
+
+    def answers(self, pixels):
+        parts = [self._arrays(pixels=self._tf.constant(part)) for part in batches(pixels)]
+        return np.concatenate([part[self._answer].numpy() for part in parts])
+
+    def answer_bytes(self, files):
+        serve, found = self._loaded.signatures["serving_default"], []
+        for start in range(0, len(files), BATCH):
+            part = self._tf.constant(files[start : start + BATCH])
+            found.append(serve(picture_bytes=part)[self._answer].numpy())
+        return np.concatenate(found)
+
+    def operations(self):
+        inner = self._arrays.graph.as_graph_def().library.function
+        nodes = [*self._arrays.graph.as_graph_def().node, *(n for f in inner for n in f.node_def)]
+        return dict(Counter(node.op for node in nodes).most_common())
+
+
+class TFLiteReader:
+    """A .tflite file on LiteRT, a picture at a time as a phone has it.
+
+    Args:
+        threads: of the interpreter; by default one a core.
+    """
+
+    answer_bytes = None
+
+    def __init__(self, path, threads=None):
+        from ai_edge_litert.interpreter import Interpreter
+
+        self.runtime = f"LiteRT {version('ai-edge-litert')}"
+        try:
+            with quiet_stderr():  # it greets with the name of its delegate
+                self._interpreter = Interpreter(str(path), num_threads=threads or cores())
+                self._interpreter.allocate_tensors()
+        except (ValueError, OSError) as error:
+            raise UserError(f"{path} is no TFLite file", error) from error
+        (self._source,) = self._interpreter.get_input_details()
+        (self._target,) = self._interpreter.get_output_details()
+        self.size = int(self._source["shape"][1])
+        self.about = _zipped_about(path)
+
+    def answers(self, pixels):
+        shape = tuple(map(int, self._source["shape"]))
+        if pixels.shape[1:] != shape[1:]:
+            raise UserError(f"the file reads pictures of {shape[1:]}", pixels.shape[1:], "Resize")
+        found = np.empty((len(pixels), int(self._target["shape"][-1])), np.float32)
+        for row, picture in enumerate(pixels):
+            self._interpreter.set_tensor(
+                self._source["index"], picture[None].astype(self._source["dtype"])
+            )
+            self._interpreter.invoke()
+            found[row] = _real(self._interpreter.get_tensor(self._target["index"])[0], self._target)
+        return found
+
+    def operations(self):
+        details = self._interpreter._get_ops_details()
+        return dict(
+            Counter(op["op_name"] for op in details if op["op_name"] != "DELEGATE").most_common()
+        )
+
+
+def _real(numbers, tensor):
+    """Numbers of a tensor that may be quantised, as they are meant."""
+    scale, zero = tensor["quantization"]
+    return (numbers.astype(np.float32) - zero) * scale if scale else numbers
+
+
+def _zipped_about(path):
+    """The `About` behind a TFLite file, or None."""
+    if not zipfile.is_zipfile(path):
+        return None
+    with zipfile.ZipFile(path) as archive:
+        if MEMBER not in archive.namelist():
+            return None
+        about = parse_about(archive.read(MEMBER), path)
+    from keras_transfer.export.names import read_names
+
+    return about._replace(outputs=read_names(path))  # the list that phones read counts
+
+
+class OnnxReader:
+    """An .onnx file on ONNX Runtime."""
+
+    answer_bytes = None
+
+    def __init__(self, path):
+        import onnxruntime
+
+        self.runtime, self._path = f"ONNX Runtime {onnxruntime.__version__}", path
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its errors share no class but this one
+            raise UserError(f"{path} is no ONNX file", str(error).splitlines()[0]) from error
+        (self._source,) = self._session.get_inputs()
+        self.size = self._source.shape[1]
+        text = self._session.get_modelmeta().custom_metadata_map.get(MEMBER)
+        self.about = text and parse_about(text, path)
+
+    def answers(self, pixels):
+        parts = [self._session.run(None, {self._source.name: part})[0] for part in batches(pixels)]
+        return np.concatenate(parts)
+
+    def operations(self):
+        import onnx
+
+        nodes = onnx.load(self._path, load_external_data=False).graph.node
+        return dict(Counter(node.op_type for node in nodes).most_common())
+
+
+class OpenVINOReader:
+    """An OpenVINO file (.xml with its .bin), in float32."""
+
+    answer_bytes = None
+
+    def __init__(self, path):
+        import openvino
+
+        self.runtime = f"OpenVINO {openvino.__version__.split('-')[0]}"
+        core = openvino.Core()
+        hints = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+        try:
+            with quiet_stderr():
+                self._model = core.read_model(str(path))
+                self._compiled = core.compile_model(self._model, "CPU", hints)
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise UserError(f"{path} is no OpenVINO file", reason) from error
+        self.size = self._model.input(0).partial_shape[1].get_length()
+        info = self._model.get_rt_info()
+        self.about = parse_about(info[MEMBER].astype(str), path) if MEMBER in info else None
+
+    def answers(self, pixels):
+        return np.concatenate([self._compiled(part)[0].copy() for part in batches(pixels)])
+
+    def operations(self):
+        kinds = Counter(op.get_type_name() for op in self._model.get_ops())
+        return dict(kinds.most_common())
+
+
+READERS = {".tflite": TFLiteReader, ".onnx": OnnxReader, ".xml": OpenVINOReader}

@@ -1,0 +1,201 @@
+"""An int8 TFLite file: uint8 pixels in, weights and activations of 8 bits, float32 answers out.
+
+The ranges of activations are measured on training pictures; weights have a scale a channel. Some
+networks take it badly (MobileNet's depthwise weights: Sheng et al. 2018, arXiv:1803.08607). Then
+more is tried, see RECIPES, and the log says what each gave.
+
+How much a file loses is judged on blends of two training pictures. The pictures themselves are
+known by heart: on them files agree with the model that do not on others. Half of one and half of
+another is as doubtful as a new picture: of three networks the difference on blends told which
+loses most on new pictures, and which recipe mends it.
+"""
+
+import csv
+import io
+import tempfile
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_transfer import progress
+from keras_transfer.errors import UserError
+from keras_transfer.export.comparing import agreeing
+from keras_transfer.export.metadata import add_metadata
+from keras_transfer.export.names import ANSWERS
+from keras_transfer.export.readers import TFLiteReader
+from keras_transfer.export.saved_model import require_tensorflow
+from keras_transfer.export.tflite import write_tflite
+from keras_transfer.export.twin import float32_twin
+from keras_transfer.features.engines import BATCH, keras_engine, run_batches
+from keras_transfer.features.litert import convert_traced, converter_for, trace
+from keras_transfer.runtime import load_tensorflow, quiet_stderr
+from keras_transfer.tasks import find_task
+
+FEW = 200  # pictures to calibrate on; of more the ranges hardly change
+BLENDS = 200  # blended pictures to judge by
+ENOUGH = 0.95  # of the blends a file must answer as the model does, or more is tried
+EXAMINED = 16  # pictures to measure how much each layer loses
+
+
+class Recipe(NamedTuple):
+    """One way to quantise.
+
+    Attributes:
+        name: for the log.
+        calibrated: pictures to measure ranges on; None for all there are.
+        spared: layers that stay in float, those that lose most.
+        activations: their bits, 8 or 16.
+    """
+
+    name: str
+    calibrated: int | None = FEW
+    spared: int = 0
+    activations: int = 8
+
+
+RECIPES = (
+    Recipe("a scale a channel"),
+    Recipe("more pictures to calibrate on", None),
+    Recipe("the 3 most sensitive layers in float", spared=3),
+    Recipe("the 6 most sensitive layers in float", spared=6),
+    Recipe("activations of 16 bits", activations=16),  # many times slower, so the last
+)
+
+
+def export_int8(model, path, about, sample=None):
+    """Write `model` as an int8 TFLite file, and `classes.txt` beside it.
+
+    As `export.tflite.export_tflite`, but for the input, uint8 (1, s, s, 3), or float32 where a
+    recipe with layers in float, or with activations of 16 bits, was needed.
+
+    Args:
+        sample: uint8 (m, s, s, 3), training pictures.
+
+    Raises:
+        UserError: as there; no training pictures; no recipe works.
+    """
+    require_tensorflow()
+    if sample is None or not len(sample):
+        raise UserError("int8 needs training pictures to measure ranges on", "none")
+    quantiser = _Quantiser(float32_twin(model), about, sample)
+    write_tflite(quantiser.best(), path, about)
+
+
+class _Quantiser:
+    """Tries recipes on one network."""
+
+    def __init__(self, network, about, sample):
+        self.network, self.about, self.sample = network, about, sample
+        self.traced = trace(network, ANSWERS[about.task])
+        self.task = find_task(about.task).of_outputs(about.outputs)
+        self.blends = blend(sample, BLENDS)
+        self.expected = run_batches(keras_engine(network, BATCH), self.blends)
+        self._sensitive = None
+
+    def best(self):
+        """The file (bytes) of the first recipe that agrees ENOUGH, else of the best one."""
+        best, highest, tried = None, -1.0, set()
+        for recipe in RECIPES:
+            calibrated = min(recipe.calibrated or len(self.sample), len(self.sample))
+            if recipe._replace(name="", calibrated=calibrated) in tried:
+                continue  # there are no more pictures
+            tried.add(recipe._replace(name="", calibrated=calibrated))
+            data, agreement = self._try(recipe, calibrated)
+            if data is not None and agreement > highest:
+                best, highest = data, agreement
+            if highest >= ENOUGH:
+                break
+        if best is None:
+            advice = "Take tflite-dynamic or tflite-float16"
+            raise UserError("this network cannot be quantised to int8", self.about.base, advice)
+        return best
+
+    def _try(self, recipe, calibrated):
+        """(the file, the share of blends on which it agrees); (None, 0) where it cannot be made."""
+        try:
+            data = add_metadata(self._quantise(recipe, self.sample[:calibrated]), self.about)
+            found = _answers(data, self.blends)
+        except (UserError, RuntimeError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0]
+            progress.say(f"int8, {recipe.name}: cannot be made ({reason})")
+            return None, 0.0
+        agreement = float(agreeing(self.task, self.expected, found).mean())
+        progress.say(
+            f"int8, {recipe.name}: {len(data) / 2**20:.1f} MiB, answers {agreement:.1%} of "
+            f"{len(self.blends)} blended training pictures as the model does"
+        )
+        return data, agreement
+
+    def _quantise(self, recipe, pictures):
+        def settings(tf, converter):
+            _set_int8(tf, converter, pictures, recipe.activations)
+
+        if not recipe.spared:
+            return convert_traced(self.traced, self.network.weights, settings)
+        return self._spare(recipe.spared, settings)
+
+    def _spare(self, count, settings):
+        """The file with the layers that lose most left in float."""
+        tf = load_tensorflow()
+        debugger = self._debugger(tf, settings)
+        if self._sensitive is None:
+            self._sensitive = _rank_layers(debugger)
+        spared = tf.lite.experimental.QuantizationDebugOptions(
+            denylisted_nodes=self._sensitive[:count]
+        )
+        with quiet_stderr(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            debugger.options = spared  # converts
+            return debugger.get_nondebug_quantized_model()
+
+    def _debugger(self, tf, settings):
+        examined = self.sample[-EXAMINED:]
+        with quiet_stderr(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it still runs TensorFlow's own interpreter
+            return tf.lite.experimental.QuantizationDebugger(
+                converter=converter_for(tf, self.traced, self.network.weights, settings),
+                debug_dataset=lambda: ([one[None].astype(np.float32)] for one in examined),
+            )
+
+
+def _set_int8(tf, converter, pictures, activations):
+    kinds = tf.lite.OpsSet
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([one[None].astype(np.float32)] for one in pictures)
+    if activations == 16:
+        wide = kinds.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        converter.target_spec.supported_ops = [wide, kinds.TFLITE_BUILTINS]
+        return
+    converter.target_spec.supported_ops = [kinds.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type, converter.inference_output_type = tf.uint8, tf.float32
+
+
+def _rank_layers(debugger):
+    """Names of the layers' tensors, first the one whose error is largest beside its step."""
+    with quiet_stderr(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        debugger.run()
+    text = io.StringIO()
+    debugger.layer_statistics_dump(text)
+    text.seek(0)
+    rows = list(csv.DictReader(text))
+    rows.sort(key=lambda row: -float(row["mean_squared_error"]) / float(row["scale"]) ** 2)
+    return [row["tensor_name"] for row in rows]
+
+
+def blend(pictures, most):
+    """At most so many halves of one picture and another: uint8 (n, s, s, 3)."""
+    count = min(most, len(pictures))
+    others = pictures[(np.arange(count) + 1 + len(pictures) // 2) % len(pictures)]
+    halves = (pictures[:count].astype(np.float32) + others) / 2
+    return np.round(halves).astype(np.uint8)
+
+
+def _answers(data, pixels):
+    """Answers float32 (n, k) of a file (bytes)."""
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / "model.tflite"
+        file.write_bytes(data)
+        return TFLiteReader(file).answers(pixels)

@@ -1,0 +1,92 @@
+"""From a source of pictures to the examples that a strategy learns from."""
+
+from dataclasses import replace
+from hashlib import sha256
+
+from keras_transfer import progress
+from keras_transfer.bases.build import find_size
+from keras_transfer.config import IN_MEMORY
+from keras_transfer.data.pictures import check_left_out, read_pictures
+from keras_transfer.data.sources import infer_task, read_source
+from keras_transfer.data.splits import check_labels, complete_splits, find_duplicates
+from keras_transfer.errors import UserError, count
+from keras_transfer.features.store import open_store
+from keras_transfer.runtime import load_tensorflow
+from keras_transfer.strategies.examples import Examples
+from keras_transfer.tasks import make_task
+
+
+def read_examples(source, config):
+    """Read every picture, leave out what is broken, draw the splits, encode the labels."""
+    name = infer_task(source.table, source) if config.task == "auto" else config.task
+    check_labels(source.table, name)  # before hours of reading; and again without what is broken
+    load_tensorflow()
+    size = find_size(config.base, config.image_size)
+    store = open_store(config.store, config.feature_precision)
+    known = store.known_pictures()
+    pictures = read_pictures(source, size, config.resize, config.max_pixels, known)
+    store.remember_pictures(pictures.table["sha256"], config.max_pixels, known)
+    for note in (*source.notes, *pictures.notes):
+        progress.say(f"note: {note}")
+    check_left_out(pictures, config.max_left_out)
+    _check_whole_classes(source.table, pictures, name)
+    check_labels(pictures.table, name)
+    table = complete_splits(pictures.table, name, config.seed)
+    _name_duplicates(table)
+    labels = list(table["label"])
+    task = make_task(name, labels, (table["split"] == "train").to_numpy(), source.targets)
+    examples = Examples(replace(pictures, table=table), task, task.encode(labels), store)
+    examples.weights(examples.rows("train"), config.class_weight)  # refuses what has no classes
+    return examples
+
+
+def _check_whole_classes(table, pictures, task):
+    """Refuse a set in which all pictures of a class, or of a split, are unreadable."""
+    for column in ("label", "split") if task == "classification" else ("split",):
+        gone = sorted(set(table[column]) - set(pictures.table[column]))
+        if gone:
+            raise UserError(
+                f"no picture with the {column} {gone[0]} can be read",
+                f"{pictures.left_out['path'].iloc[0]}: {pictures.left_out['reason'].iloc[0]}",
+                "Mend or remove them",
+            )
+
+
+def _name_duplicates(table):
+    pairs = find_duplicates(table, table["sha256"])
+    if pairs:
+        one, other, split, other_split = pairs[0]
+        progress.warn(
+            f"{count(len(pairs), 'picture')} in two splits make scores look better than they are; "
+            f"first: {one} ({split}) and {other} ({other_split})"
+        )
+
+
+def read_again(config, fingerprint, data=None):
+    """The Examples that a run learned from; None where they are gone.
+
+    Args:
+        config: of the run; fingerprint: of what it learned from.
+        data: where the pictures are now, if not where they were.
+
+    Raises:
+        UserError: `data` was named and is not what the run learned from.
+    """
+    if data is None and config.data == IN_MEMORY:
+        return None
+    try:
+        examples = read_examples(read_source(data or config.data, config.task), config)
+        if data_fingerprint(examples.pictures.table) == fingerprint:
+            return examples
+        raise UserError("these are not the pictures that the run learned from", data or config.data)
+    except UserError as error:
+        if data is not None:
+            raise
+        progress.warn(f"the run's pictures are not used: {error}")
+        return None
+
+
+def data_fingerprint(table):
+    """sha256 over what was learned from: contents, labels and splits, whatever their order."""
+    lines = sorted(map(str, zip(table["sha256"], table["label"], table["split"], strict=True)))
+    return sha256("\n".join(lines).encode()).hexdigest()

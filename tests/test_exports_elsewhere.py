@@ -1,0 +1,151 @@
+"""Exported files where they are used: on servers, in MediaPipe, in `evaluate` and `predict`."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keras_transfer.errors import UserError
+from keras_transfer.export import FORMATS
+from keras_transfer.export.readers import open_export
+from keras_transfer.predictor import Predictor
+from tests.commands import run_command
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def everywhere(finished):
+    """(run, photos) with an export in every format."""
+    run, photos = finished
+    run.export(*FORMATS)
+    return run, photos
+
+
+@pytest.mark.parametrize("name", list(FORMATS))
+def test_any_exported_file_is_scored_like_a_run(name, everywhere, capsys):
+    run, photos = everywhere
+    exported = Predictor.load(run.folder / "exports" / FORMATS[name].file_name)
+    assert exported.about.outputs == run.classes
+    assert exported.about.task == "classification"
+    splits = exported.evaluate(photos)
+    wanted = run.predictor.evaluate(photos)
+    assert list(splits) == list(wanted)
+    for split, scores in splits.items():
+        assert scores["used_to_choose"] == (split == "train")
+        apart = scores["accuracy"]["value"] - wanted[split]["accuracy"]["value"]
+        assert abs(apart) <= (0 if FORMATS[name].exact else 0.1)
+    assert "trained it" in capsys.readouterr().err
+
+
+def test_evaluate_and_predict_take_an_exported_file(everywhere):
+    run, photos = everywhere
+    file = run.folder / "exports" / "model-int8.tflite"
+    code, out, _ = run_command("evaluate", "--model", file, "--data", photos, "--json")
+    assert code == 0
+    assert set(json.loads(out)["splits"]) == {"train", "val", "test"}
+    code, out, _ = run_command("predict", "--model", file, photos / "val" / "red", "--json")
+    assert code == 0
+    assert [said["predicted"] for said in json.loads(out)].count("red") >= 5
+
+
+def test_files_that_are_none_of_ours_are_refused(everywhere, tmp_path):
+    run, _ = everywhere
+    from keras_transfer.features.litert import convert
+
+    (tmp_path / "bare.tflite").write_bytes(convert(run.model))
+    with pytest.raises(UserError, match="does not say what its outputs mean"):
+        Predictor.load(tmp_path / "bare.tflite")
+    with pytest.raises(UserError, match="no model here"):
+        Predictor.load(tmp_path)
+
+
+def test_exports_need_the_pictures_that_were_learned_from(finished, tmp_path):
+    run, photos = finished
+    shutil.copytree(run.folder, tmp_path / "moved")
+    from keras_transfer.run import Run
+
+    moved = Run.open(tmp_path / "moved")
+    shutil.copytree(photos, tmp_path / "photos")
+    config = json.loads((moved.folder / "config.json").read_text())
+    (moved.folder / "config.json").write_text(json.dumps({**config, "data": "/nowhere"}))
+    with pytest.raises(UserError, match="needs training pictures"):
+        moved.export("tflite-int8")
+    found = moved.export("tflite")
+    assert "same_pixels" not in found["tflite"]
+    assert found["tflite"]["difference"] < 1e-3
+    assert moved.export("tflite-int8", data=tmp_path / "photos")["tflite-int8"]["passed"]
+    next((tmp_path / "photos" / "train" / "red").iterdir()).unlink()
+    with pytest.raises(UserError, match="not the pictures"):
+        moved.export("tflite", data=tmp_path / "photos")
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name.startswith("tflite")])
+def test_mediapipe_loads_the_file_as_it_is(name, everywhere):
+    mediapipe = pytest.importorskip("mediapipe")
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    run, photos = everywhere
+    file = run.folder / "exports" / FORMATS[name].file_name
+    options = vision.ImageClassifierOptions(BaseOptions(model_asset_path=str(file)))
+    pictures = sorted(photos.glob("val/*/*.png"))
+    from keras_transfer.data.images import load_picture
+
+    pixels = np.stack([load_picture(picture, 64) for picture in pictures])
+    expected = open_export(file).answers(pixels)
+    with vision.ImageClassifier.create_from_options(options) as classifier:
+        for picture, wanted in zip(pixels, expected, strict=True):
+            image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=picture)
+            found = classifier.classify(image).classifications[0].categories
+            scores = {category.category_name: category.score for category in found}
+            assert list(scores) == [run.classes[place] for place in np.argsort(-wanted)]
+            np.testing.assert_allclose([scores[n] for n in run.classes], wanted, atol=0.005)
+
+
+def test_metadata_says_what_phones_read(everywhere):
+    pytest.importorskip("mediapipe")
+    from mediapipe.tasks.metadata import metadata_schema_py_generated as schema
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    run, _ = everywhere
+    for name, floats in (("model.tflite", True), ("model-int8.tflite", False)):
+        whole = flatbuffer_utils.read_model(str(run.folder / "exports" / name))
+        (entry,) = [m for m in whole.metadata if m.name == b"TFLITE_METADATA"]
+        told = schema.ModelMetadataT.InitFromPackedBuf(bytes(whole.buffers[entry.buffer].data), 0)
+        assert b"grey, red, stripes" in told.description
+        assert b"Apache-2.0" in told.license
+        (graph,) = told.subgraphMetadata
+        (pixels,), (answer,) = graph.inputTensorMetadata, graph.outputTensorMetadata
+        assert isinstance(pixels.content.contentProperties, schema.ImagePropertiesT)
+        assert bool(pixels.processUnits) == floats
+        assert answer.associatedFiles[0].name == b"labels.txt"
+        assert answer.associatedFiles[0].type == schema.AssociatedFileType.TENSOR_AXIS_LABELS
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_the_code_of_the_server_page_runs(place, everywhere, tmp_path):
+    run, photos = everywhere
+    text = (ROOT / "docs" / "server.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 5
+    shutil.copytree(run.folder / "exports", tmp_path / "exports")
+    from PIL import Image
+
+    with Image.open(photos / "val" / "red" / "000.png") as picture:
+        picture.save(tmp_path / "picture.jpg", quality=95)
+    stranger = "import sys\nsys.modules['keras_transfer'] = None\n" + blocks[place]
+    done = subprocess.run(
+        [sys.executable, "-c", stranger], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    if place < 4:
+        said = dict(line.rsplit(" ", 1) for line in done.stdout.splitlines())
+        assert set(said) == set(run.classes)
+        assert max(said, key=lambda name: float(said[name])) == "red"
+    else:
+        assert "8 golden pictures answered alike" in done.stdout
