@@ -22,6 +22,8 @@ class TrainArguments(Talk, TrainConfig):
     """The run's folder; by default saved_models/DATA-BASE-STRATEGY-NNN."""
     overwrite: bool = False
     """Replace a run of that name."""
+    verify_load: bool = False
+    """In the end load the run in a process of its own and score it again."""
     plan: bool = False
     """Only say what the run will take in time and disk."""
 
@@ -38,10 +40,24 @@ def main(arguments=None):
             return DONE
         run = run_transfer(config, config.data, asked.out, asked.overwrite)
         print(json.dumps(run.metrics, indent=2) if asked.json else summarise(run))
+        sound = check_loading(run) if asked.verify_load else True
         files = run.certificate.get("files", {}).values()
-        return DONE if all(entry.get("passed", True) for entry in files) else BELOW_BAR
+        passed = all(entry.get("passed", True) for entry in files)
+        return DONE if sound and passed else BELOW_BAR
 
     return run_guarded(work, TrainArguments, "keras-transfer train", arguments)
+
+
+def check_loading(run):
+    """Whether the run gives the same scores in a process of its own; says so."""
+    from keras_transfer.verification import verify_load
+
+    found = verify_load(run)
+    if found["equal"]:
+        progress.say("loaded in a process of its own, the run has the same scores")
+    for split, name, then, now in found["differences"]:
+        progress.warn(f"loaded in a process of its own: {split} {name} is {now}, was {then}")
+    return found["equal"]
 
 
 def print_plan(config, as_json):

@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 from keras_transfer.errors import UserError
+from keras_transfer.export.keras_file import save_keras
 from keras_transfer.run import Run, check_free, next_folder
 
 
@@ -115,3 +117,23 @@ def test_a_run_that_failed_frees_its_name_and_is_not_opened(tmp_path):
     with pytest.raises(UserError, match="never finished"):
         Run.open(run.folder)
     Run.create(tmp_path / "a")
+
+
+def test_a_run_loaded_elsewhere_has_the_same_scores(finished, tmp_path):
+    from keras_transfer.verification import verify_load
+
+    run, _ = finished
+    assert verify_load(run) == {"equal": True, "differences": []}
+    shutil.copytree(run.folder, tmp_path / "other")
+    other = Run.open(tmp_path / "other")
+    model = other.model
+    head = model.get_layer("head")
+    head.set_weights([array[..., ::-1] for array in head.get_weights()])
+    save_keras(model, other.folder / "model.keras", other.predictor.about)
+    found = verify_load(other)
+    assert not found["equal"]
+    assert ("val", "accuracy") in [difference[:2] for difference in found["differences"]]
+    config = json.loads((other.folder / "config.json").read_text())
+    (other.folder / "config.json").write_text(json.dumps({**config, "data": "/nowhere"}))
+    with pytest.raises(UserError, match="cannot be loaded"):
+        verify_load(other)

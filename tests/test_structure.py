@@ -21,6 +21,7 @@ ORDER = [  # a module may import from its own row and the rows above it
     {"export"},
     {"predictor"},
     {"run"},
+    {"verification"},
     {"summary"},
     {"steps"},
     {"planning"},
