@@ -47,7 +47,7 @@ class Predictor:
         if reader.about is None:
             advice = "Only files that keras_transfer exported can be used here"
             raise UserError("this file does not say what its outputs mean", file, advice)
-        about = reader.about._replace(image_size=reader.size)
+        about = reader.about._replace(image_size=reader.size or reader.about.image_size)
         # an export lies in RUN/exports
         learned = read_roles(file.resolve().parent.parent)
         return cls(

@@ -15,6 +15,7 @@ from keras_transfer.export.comparing import AGREE, agreeing, compare, judge_file
 from keras_transfer.export.evidence import Evidence
 from keras_transfer.export.exports import write_exports
 from keras_transfer.export.golden import read_golden
+from keras_transfer.export.readers import open_export
 from keras_transfer.runtime import load_keras
 from keras_transfer.tasks import find_task
 from tests.tiny import NAMES, about, answers, pictures, tiny_model
@@ -92,6 +93,26 @@ def test_one_format_anew_leaves_what_is_known_of_the_others(certified, tmp_path)
     assert set(certificate["files"]) == set(FORMATS) - {"onnx"}
     assert certificate["files"]["tflite"]["sha256"] == entries["tflite"]["sha256"]
     assert set(read_golden(tmp_path / "exports")[1]) == {"model", *FORMATS}
+
+
+def test_two_exports_of_one_model_with_dropout_answer_equally(certified, tmp_path):
+    model, evidence, folder, entries = certified
+    assert any(layer.name.startswith("dropout") for layer in model.layers)
+    for name in FORMATS:
+        again = export_model(
+            model,
+            name,
+            tmp_path,
+            about(),
+            pictures(8),
+            answers(model, pictures(8)),
+            evidence.sample,
+        )
+        readers = [open_export(folder / entries[name]["path"]), open_export(again["path"])]
+        one, other = (reader.answers(evidence.pixels) for reader in readers)
+        np.testing.assert_array_equal(one, readers[0].answers(evidence.pixels), err_msg=name)
+        if fingerprint(again["path"]) != entries[name]["sha256"]:
+            np.testing.assert_array_equal(one, other, err_msg=name)
 
 
 def damaged_weights(model):

@@ -15,6 +15,8 @@ class ExportArguments(Talk):
     format: tuple[str, ...] = ("saved_model", "tflite")
     """saved_model (a server: JPEG or PNG bytes, or pixels), tflite, tflite-float16, tflite-dynamic,
     tflite-int8 (phones: the smaller, the more they may lose), onnx, openvino."""
+    dynamic_size: bool = False
+    """Files that take pictures of any size and resize them themselves, where the format can."""
     data: str | None = None
     """Where the pictures that the run learned from are now, if they have moved."""
     max_drop: float = 0.01
@@ -25,11 +27,13 @@ def main(arguments=None):
     """Parse, export, print; returns the exit code."""
 
     def work(asked):
+        from keras_transfer.export.exports import any_size
         from keras_transfer.run import Run
         from keras_transfer.summary import export_table
 
         run = Run.open(asked.model)
-        found = run.export(*asked.format, data=asked.data, max_drop=asked.max_drop)
+        formats = any_size(asked.format) if asked.dynamic_size else asked.format
+        found = run.export(*formats, data=asked.data, max_drop=asked.max_drop)
         certificate = {**run.certificate, "files": found}
         print(json.dumps(certificate, indent=2) if asked.json else export_table(certificate))
         return DONE if all(entry.get("passed", True) for entry in found.values()) else BELOW_BAR

@@ -29,6 +29,10 @@ def _tflite(numbers):
     return functools.partial(export_tflite, numbers=numbers)
 
 
+def _any_size(export):
+    return functools.partial(export, any_size=True)
+
+
 FORMATS = {
     "saved_model": Format("saved_model", export_saved_model),
     "tflite": Format("model.tflite", _tflite("float32")),
@@ -37,6 +41,10 @@ FORMATS = {
     "tflite-int8": Format("model-int8.tflite", export_int8, exact=False, calibrated=True),
     "onnx": Format("model.onnx", export_onnx),
     "openvino": Format("openvino", export_openvino),
+    # pictures of any size in; `saved_model` has a signature for them
+    "tflite-any-size": Format("model-any-size.tflite", _any_size(export_tflite)),
+    "onnx-any-size": Format("model-any-size.onnx", _any_size(export_onnx)),
+    "openvino-any-size": Format("openvino-any-size", _any_size(export_openvino)),
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_transfer.data.images import load_picture, picture_kind
+from keras_transfer.data.images import load_picture, picture_kind, read_picture
 from keras_transfer.evaluate.scores import headline, score_split
 from keras_transfer.export.comparing import compare, judge_file
 from keras_transfer.export.readers import open_timed
@@ -114,6 +114,11 @@ class Examiner:
 
     def _encoded(self, reader):
         """The way of an app: from the file of a picture, by the runtime's own means."""
+        if reader.size is None:
+            how = "decoded exactly, resized by the file itself"
+            pictures = [read_picture(file)[None] for file in self.evidence.files]
+            found = np.concatenate([reader.answers(picture) for picture in pictures])
+            return {"how": how, **self._way(self._named(reader, found))}
         if reader.answer_bytes is None:
             how = "decoded exactly, resized bilinearly without antialiasing, as phones do"
             found = reader.answers(self._by_phone())

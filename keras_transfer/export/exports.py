@@ -93,6 +93,17 @@ def _keep_golden(examiner, folder, found):
     write_golden(folder, examiner.about, pixels, answers)
 
 
+def any_size(formats):
+    """The same formats for pictures of any size; a UserError for one that cannot have that."""
+    found = []
+    for name in formats:
+        if name != "saved_model" and f"{name}-any-size" not in FORMATS and name in FORMATS:
+            advice = "saved_model, tflite, onnx and openvino can be"
+            raise UserError(f"{name} cannot be for pictures of any size", "--dynamic-size", advice)
+        found.append(f"{name}-any-size" if f"{name}-any-size" in FORMATS else name)
+    return tuple(found)
+
+
 def check_formats(formats, evidence=True):
     """Refuse names that are no format, none at all, and what needs pictures that are gone."""
     if not formats:

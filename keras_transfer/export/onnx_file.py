@@ -7,13 +7,14 @@ from keras_transfer.export.about import MEMBER, about_text
 from keras_transfer.export.aside import write_text, written_aside
 from keras_transfer.export.names import ANSWERS, BESIDE, name_lines
 from keras_transfer.export.saved_model import require_tensorflow
+from keras_transfer.export.tflite import require_squeeze
 from keras_transfer.export.twin import float32_twin
 from keras_transfer.runtime import load_tensorflow, quiet_stderr
 
 OPSET = 17  # of 2022: every runtime of today has it
 
 
-def export_onnx(model, path, about, sample=None):
+def export_onnx(model, path, about, sample=None, any_size=False):
     """Write `model` as one ONNX file, and `classes.txt` beside it.
 
     Input `pixels`: uint8 (n, s, s, 3), RGB. Output `probabilities` (`values` for a regression):
@@ -27,7 +28,9 @@ def export_onnx(model, path, about, sample=None):
             that cannot be written.
     """
     require_tensorflow()
-    network = _convert(float32_twin(model), ANSWERS[about.task])
+    if any_size:
+        require_squeeze(about)
+    network = _convert(float32_twin(model), ANSWERS[about.task], any_size)
     for key, text in ((MEMBER, about_text(about)), ("classes", name_lines(about.outputs))):
         entry = network.metadata_props.add()
         entry.key, entry.value = key, text
@@ -36,7 +39,7 @@ def export_onnx(model, path, about, sample=None):
     write_text(Path(path).parent / BESIDE, name_lines(about.outputs))
 
 
-def _convert(network, answer):
+def _convert(network, answer, any_size):
     """The `onnx.ModelProto` of a float32 network."""
     try:
         import tf2onnx
@@ -45,10 +48,14 @@ def _convert(network, answer):
             "the format onnx needs tf2onnx", "not installed", "pip install 'keras_transfer[onnx]'"
         ) from None
     tf = load_tensorflow()
-    signature = tf.TensorSpec(network.input_shape, tf.uint8, name="pixels")
+    shape = network.input_shape
+    signature = tf.TensorSpec((None, None, None, 3) if any_size else shape, tf.uint8, "pixels")
 
     def serve(pixels):
-        return {answer: network(tf.cast(pixels, tf.float32), training=False)}
+        pixels = tf.cast(pixels, tf.float32)
+        if any_size:
+            pixels = tf.ensure_shape(tf.image.resize(pixels, shape[1:3]), shape)
+        return {answer: network(pixels, training=False)}
 
     with quiet_stderr():
         converted, _ = tf2onnx.convert.from_function(

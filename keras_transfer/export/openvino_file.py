@@ -9,13 +9,14 @@ from keras_transfer.export.aside import write_text, written_aside
 from keras_transfer.export.names import ANSWERS, BESIDE, name_lines
 from keras_transfer.export.readers import IN_A_FOLDER
 from keras_transfer.export.saved_model import require_tensorflow
+from keras_transfer.export.tflite import require_squeeze
 from keras_transfer.export.twin import float32_twin
 from keras_transfer.features.litert import convert
 from keras_transfer.features.openvino import has_openvino
 from keras_transfer.runtime import quiet_stderr
 
 
-def export_openvino(model, folder, about, sample=None):
+def export_openvino(model, folder, about, sample=None, any_size=False):
     """Write `model` as `model.xml` and `model.bin` in a folder, and `classes.txt` beside it.
 
     Input `pixels`: uint8 (n, s, s, 3), RGB. Output `probabilities` (`values` for a regression):
@@ -24,7 +25,8 @@ def export_openvino(model, folder, about, sample=None):
     It is made from a TFLite file: from a Keras model or SavedModel OpenVINO 2026 gives some
     networks (EfficientNetV2) dozens of outputs, and string operations that it cannot run.
 
-    Args: as `export.tflite.export_tflite`.
+    Args: as `export.tflite.export_tflite`; with `any_size` pixels are resized inside as Pillow does
+        it, antialiased, as in training.
 
     Raises:
         UserError: OpenVINO is not installed, an operation that TFLite or OpenVINO lacks, another
@@ -36,7 +38,9 @@ def export_openvino(model, folder, about, sample=None):
         raise UserError("the format openvino needs OpenVINO", "not installed", advice)
     import openvino
 
-    network = _read(openvino, convert(float32_twin(model), ANSWERS[about.task]))
+    if any_size:
+        require_squeeze(about)
+    network = _read(openvino, convert(float32_twin(model), ANSWERS[about.task]), any_size)
     network.input(0).set_names({"pixels"})
     network.output(0).set_names({ANSWERS[about.task]})
     network.set_rt_info(about_text(about), [MEMBER])
@@ -46,7 +50,7 @@ def export_openvino(model, folder, about, sample=None):
     write_text(Path(folder).parent / BESIDE, name_lines(about.outputs))
 
 
-def _read(openvino, data):
+def _read(openvino, data, any_size):
     """The network in a TFLite file, with uint8 pixels as its input."""
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "network.tflite"
@@ -58,5 +62,12 @@ def _read(openvino, data):
             reason = str(error).strip().splitlines()[-1]
             raise UserError("OpenVINO has no such operation", reason) from error
         steps = openvino.preprocess.PrePostProcessor(network)
-        steps.input(0).tensor().set_element_type(openvino.Type.u8)
+        pixels = steps.input(0)
+        pixels.tensor().set_element_type(openvino.Type.u8)
+        if any_size:
+            layout = openvino.Layout("NHWC")
+            pixels.tensor().set_layout(layout).set_spatial_dynamic_shape()
+            pixels.model().set_layout(layout)
+            how = openvino.preprocess.ResizeAlgorithm.RESIZE_BILINEAR_PILLOW
+            pixels.preprocess().convert_element_type(openvino.Type.f32).resize(how)
         return steps.build()

@@ -1,7 +1,8 @@
 """Exported files, opened as a stranger would open them: pixels in, answers out.
 
 A reader has: `runtime` (name and version), `about` (what the file says of itself), `size` (pixels a
-side), `answers(pixels)` for uint8 (n, s, s, 3) -> float32 (n, k), `operations()`, {kind: how many},
+side; None where it takes any), `answers(pixels)` for uint8 (n, size, size, 3) -> float32 (n, k),
+`operations()`, {kind: how many},
 and `answer_bytes(files)` for whole encoded pictures where the file decodes them itself, else None.
 """
 
@@ -110,12 +111,16 @@ class TFLiteReader:
             raise UserError(f"{path} is no TFLite file", error) from error
         (self._source,) = self._interpreter.get_input_details()
         (self._target,) = self._interpreter.get_output_details()
-        self.size = int(self._source["shape"][1])
+        sides = self._source["shape_signature"][1:3]
+        self.size = int(sides[0]) if sides[0] > 0 else None
         self.about = _zipped_about(path)
 
     def answers(self, pixels):
         shape = tuple(map(int, self._source["shape"]))
-        if pixels.shape[1:] != shape[1:]:
+        if self.size is None:
+            self._interpreter.resize_tensor_input(self._source["index"], (1, *pixels.shape[1:]))
+            self._interpreter.allocate_tensors()
+        elif pixels.shape[1:] != shape[1:]:
             raise UserError(f"the file reads pictures of {shape[1:]}", pixels.shape[1:], "Resize")
         found = np.empty((len(pixels), int(self._target["shape"][-1])), np.float32)
         for row, picture in enumerate(pixels):
@@ -170,7 +175,8 @@ class OnnxReader:
         except Exception as error:  # its errors share no class but this one
             raise UserError(f"{path} is no ONNX file", str(error).splitlines()[0]) from error
         (self._source,) = self._session.get_inputs()
-        self.size = self._source.shape[1]
+        side = self._source.shape[1]
+        self.size = side if isinstance(side, int) else None  # else the name of what may vary
         text = self._session.get_modelmeta().custom_metadata_map.get(MEMBER)
         self.about = text and parse_about(text, path)
 
@@ -203,7 +209,8 @@ class OpenVINOReader:
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise UserError(f"{path} is no OpenVINO file", reason) from error
-        self.size = self._model.input(0).partial_shape[1].get_length()
+        side = self._model.input(0).partial_shape[1]
+        self.size = side.get_length() if side.is_static else None
         info = self._model.get_rt_info()
         self.about = parse_about(info[MEMBER].astype(str), path) if MEMBER in info else None
 

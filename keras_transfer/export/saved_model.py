@@ -11,12 +11,13 @@ from keras_transfer.runtime import load_keras, load_tensorflow, quiet_stderr
 
 
 def export_saved_model(model, folder, about, sample=None):
-    """Write `model` as a SavedModel with three signatures, and `classes.txt` beside it.
+    """Write `model` as a SavedModel with four signatures, and `classes.txt` beside it.
 
     - `serving_default`: `picture_bytes`, string (n,), each a whole JPEG, PNG, WebP or GIF file
       (its first frame) -> `probabilities` float32 (n, k) (`values` for a regression) and, for a
       classification, `label` string (n,), the name of the likeliest class.
     - `serve_arrays`: `pixels`, uint8 (n, s, s, 3), RGB, already resized -> the same.
+    - `serve_any_size`: `pixels`, uint8 (n, height, width, 3), resized inside -> the same.
     - `classes`: nothing -> `classes`, string (k,), the names in the order of the answers.
 
     Pictures are decoded as in training: exact inverse DCT, grey, palette and CMYK as RGB, alpha
@@ -87,10 +88,12 @@ class _Endpoints:
         """(name, function, signature) of each."""
         tf = self.tf
         arrays = tf.TensorSpec((None, self.size, self.size, 3), tf.uint8, name="pixels")
+        anything = tf.TensorSpec((None, None, None, 3), tf.uint8, name="pixels")
         encoded = tf.TensorSpec((None,), tf.string, name="picture_bytes")
         return (
             ("serving_default", self.answer_pictures, [encoded]),
             ("serve_arrays", self.answer_arrays, [arrays]),
+            ("serve_any_size", self.answer_any_size, [anything]),
             ("classes", lambda: {"classes": tf.constant(self.names)}, []),
         )
 
@@ -102,19 +105,23 @@ class _Endpoints:
             named["label"] = tf.gather(tf.constant(self.names), tf.argmax(answers, axis=-1))
         return named
 
+    def answer_any_size(self, pixels):
+        return self.answer_each(self.make_square, pixels)
+
     def answer_pictures(self, picture_bytes):
-        tf = self.tf
-        square = tf.TensorSpec((self.size, self.size, 3), tf.float32)
-        return self.answer_arrays(
-            tf.map_fn(self.load_picture, picture_bytes, fn_output_signature=square)
+        return self.answer_each(
+            lambda data: self.make_square(_decode(self.tf, data)), picture_bytes
         )
 
-    def load_picture(self, data):
-        """One encoded picture -> float32 (s, s, 3), as `data.images.load_picture` reads it."""
+    def answer_each(self, make, pictures):
+        square = self.tf.TensorSpec((self.size, self.size, 3), self.tf.float32)
+        return self.answer_arrays(self.tf.map_fn(make, pictures, fn_output_signature=square))
+
+    def make_square(self, pixels):
+        """One picture (height, width, 3) -> float32 (s, s, 3), as `data.images` resizes it."""
         from keras_transfer.data.images import resize_pixels
 
-        pixels = resize_pixels(_decode(self.tf, data), self.size, self.resize)
-        return self.tf.cast(pixels, self.tf.float32)
+        return self.tf.cast(resize_pixels(pixels, self.size, self.resize), self.tf.float32)
 
 
 def _decode(tf, data):

@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
+from keras_transfer.errors import UserError
 from keras_transfer.export.aside import write_text, written_aside
 from keras_transfer.export.metadata import add_metadata
 from keras_transfer.export.names import ANSWERS, BESIDE, name_lines
 from keras_transfer.export.saved_model import require_tensorflow
 from keras_transfer.export.twin import float32_twin
-from keras_transfer.features.litert import convert
+from keras_transfer.features.litert import convert_traced, trace
 
 
-def export_tflite(model, path, about, sample=None, numbers="float32"):
+def export_tflite(model, path, about, sample=None, numbers="float32", any_size=False):
     """Write `model` as one TFLite file of built-in operations, and `classes.txt` beside it.
 
     Input `pixels`: float32 (1, s, s, 3), RGB 0..255; the batch may be resized. Output
@@ -24,14 +25,26 @@ def export_tflite(model, path, about, sample=None, numbers="float32"):
         sample: not asked for here.
         numbers: what the weights are stored as: float32, float16 (half the size; computed in
             float32), or dynamic (int8: a quarter; what suits is computed in int8).
+        any_size: the input is (1, height, width, 3), resized inside without antialiasing.
 
     Raises:
         UserError: another backend than TensorFlow, an operation that TFLite lacks (named), a
             place that cannot be written.
     """
     require_tensorflow()
-    data = convert(float32_twin(model), ANSWERS[about.task], settings=SETTINGS[numbers])
+    if any_size:
+        require_squeeze(about)
+    twin = float32_twin(model)
+    traced = trace(twin, ANSWERS[about.task], any_size)
+    data = convert_traced(traced, twin.weights, SETTINGS[numbers])
     write_tflite(add_metadata(data, about), path, about)
+
+
+def require_squeeze(about):
+    """Refuse a file that resizes itself where the model was trained on cut or padded squares."""
+    if about.resize != "squeeze":
+        advice = "The saved_model resizes as in training: take its signature serve_any_size"
+        raise UserError("a file for any size squeezes pictures", f"--resize {about.resize}", advice)
 
 
 def write_tflite(data, path, about):

@@ -23,13 +23,23 @@ def convert(network, answer="features", settings=None):
     return convert_traced(trace(network, answer), network.weights, settings)
 
 
-def trace(network, answer="features"):
-    """The TensorFlow function of a network: pixels float32 (n, s, s, 3) -> {answer: (n, ...)}."""
+def trace(network, answer="features", any_size=False):
+    """The TensorFlow function of a network: pixels float32 (n, s, s, 3) -> {answer: (n, ...)}.
+
+    With `any_size` pixels are (n, height, width, 3) and resized inside, bilinearly without
+    antialiasing: of the operations for it, TFLite has only that one.
+    """
     tf = load_tensorflow()
-    signature = tf.TensorSpec(network.input_shape, tf.float32, name="pixels")
-    serve = tf.function(lambda pixels: {answer: network(pixels, training=False)}, autograph=False)
+    shape = network.input_shape
+
+    def serve(pixels):
+        if any_size:
+            pixels = tf.ensure_shape(tf.image.resize(pixels, shape[1:3]), shape)
+        return {answer: network(pixels, training=False)}
+
+    signature = tf.TensorSpec((None, None, None, 3) if any_size else shape, tf.float32, "pixels")
     with quiet_stderr():
-        return serve.get_concrete_function(signature)
+        return tf.function(serve, autograph=False).get_concrete_function(signature)
 
 
 def convert_traced(traced, weights=(), settings=None):
