@@ -48,8 +48,9 @@ class Predictor:
             advice = "Only files that keras_transfer exported can be used here"
             raise UserError("this file does not say what its outputs mean", file, advice)
         about = reader.about._replace(image_size=reader.size or reader.about.image_size)
-        # an export lies in RUN/exports
-        learned = read_roles(file.resolve().parent.parent)
+        # an export lies in RUN/exports, or in a folder of its own there
+        above = [place for place in file.resolve().parents[:3] if (place / "run.json").is_file()]
+        learned = read_roles(above[0]) if above else {}
         return cls(
             lambda pixels: reader.answers(np.asarray(pixels, np.uint8)), about, None, learned
         )

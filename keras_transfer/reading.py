@@ -73,12 +73,15 @@ def read_again(config, fingerprint, data=None):
         UserError: `data` was named and is not what the run learned from.
     """
     if data is None and config.data == IN_MEMORY:
+        progress.warn("the run's pictures were in memory and are not here: name them with data=")
         return None
+    source = config.data if data is None else data
     try:
-        examples = read_examples(read_source(data or config.data, config.task), config)
+        examples = read_examples(read_source(source, config.task), config)
         if data_fingerprint(examples.pictures.table) == fingerprint:
             return examples
-        raise UserError("these are not the pictures that the run learned from", data or config.data)
+        what = source if isinstance(source, str) else type(source).__name__
+        raise UserError("these are not the pictures that the run learned from", what)
     except UserError as error:
         if data is not None:
             raise

@@ -157,10 +157,9 @@ class Run:
         predictor, config = self.predictor, self.config
         with progress.logged(self.folder / "log.txt"):
             examples = read_again(config, self.info.get("data"), data)
-            chosen = examples and examples.chosen_by(config)
-            evidence = examples and gather_evidence(examples, chosen, config.seed)
-            told = (predictor.about, formats, evidence, max_drop)
-            return self.export_model(predictor.model, *told)
+            evidence = None if examples is None else gather_evidence(examples, config)
+            about = predictor.about
+            return self.export_model(predictor.model, about, formats, evidence, max_drop)
 
     def export_model(self, model, about, formats, evidence=None, max_drop=0.01):
         """`export` for a model that is at hand."""

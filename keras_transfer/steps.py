@@ -4,6 +4,7 @@ import contextlib
 import csv
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,9 @@ def recording(target, overwrite, name, config, examples):
     """
     # the next one is asked for only now: another run may have taken it while pictures were read
     run = Run.create(target or next_folder(name, config.base, config.strategy), overwrite)
-    run.write_text("config.json", config.to_json())
+    # a run may be looked at from another folder than the one it was begun in
+    place = os.path.abspath(config.data) if os.path.exists(config.data) else config.data
+    run.write_text("config.json", replace(config, data=place).to_json())
     run.write_text("classes.txt", name_lines(examples.task.outputs))
     examples.pictures.left_out.to_csv(run.folder / "left_out.csv", index=False)
     try:
@@ -190,7 +193,7 @@ def export(run, model, examples, config):
         examples.pictures.batch(rows[:: max(1, len(rows) // CHECKED)][:CHECKED])
     )
     if config.export:
-        evidence = gather_evidence(examples, examples.chosen_by(config), config.seed)
+        evidence = gather_evidence(examples, config)
         run.export_model(model, about(examples, config), EXPORTS, evidence)
 
 

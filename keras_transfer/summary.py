@@ -123,16 +123,16 @@ def export_table(certificate):
         table.add_column(column, justify="left" if column in ("exports/", "") else "right")
     if "model" in certificate:
         own = certificate["model"]
-        table.add_row("(the model)", "", _interval(own[name]), "", "", "", _ms(own), "")
+        table.add_row("(model.predict)", "", _interval(own[name]), "", "", "", _ms(own), "")
     for entry in certificate["files"].values():
         table.add_row(*_export_row(entry, name))
-    return "\n".join([render(table), *_export_notes(certificate)])
+    return "\n".join([render(table), *_export_notes(certificate["files"].values())])
 
 
 def _export_row(entry, name):
     size = f"{entry['bytes'] / 2**20:.1f}"
     if "same_pixels" not in entry:
-        return entry["path"], size, "-", "-", "-", "-", "-", "answers as the model does"
+        return entry["path"], size, "-", "-", f"{entry['difference']:.2g}", "-", "-", "not scored"
     same, encoded = entry["same_pixels"], entry.get("encoded_bytes", {})
     return (
         entry["path"],
@@ -150,24 +150,22 @@ def _ms(entry):
     return f"{entry['latency_ms']['median']:.1f}"
 
 
-def _export_notes(certificate):
+def _export_notes(entries):
     """On which pictures the files were measured, and what few pictures could not tell."""
-    if "split" not in certificate:
-        return ["", "Compared with the model on a few pictures; the run's own are not here."]
-    pictures, used = certificate["pictures"], certificate["used_to_choose"]
-    of = f" of {certificate['of']}" if certificate["of"] > pictures else ""
-    lines = [
-        "",
-        f"Measured on {pictures}{of} pictures of {certificate['split']}"
-        + (", which chose something" if used else "")
-        + ": agrees = answers as the model to the same pixels, apart = largest difference, "
-        "from files = agrees when the file's runtime decodes and resizes; ms a picture. "
-        f"All of it: exports/{FILE}",
-    ]
-    for entry in certificate["files"].values():
-        if entry.get("pictures_needed") or not entry.get("passed", True):
-            lines.append(f"{entry['path']}: {entry['why']}")
-    return lines
+    lines, places = [""], {}
+    for entry in entries:
+        if "split" in entry:
+            of = f" of {entry['of']}" if entry["of"] > entry["pictures"] else ""
+            chose = ", which chose something" if entry["used_to_choose"] else ""
+            places[f"{entry['pictures']}{of} pictures of {entry['split']}{chose}"] = True
+    if places:
+        lines.append(
+            f"Measured on {' and '.join(places)}. Agrees: answers as the model to the same pixels; "
+            "apart: largest difference; from files: agrees when the file's runtime decodes and "
+            f"resizes; ms a picture. All of it: exports/{FILE}"
+        )
+    told = [e for e in entries if not (e["passed"] and e["told"])]
+    return lines + [f"{entry['path']}: {entry['why']}" for entry in told]
 
 
 def _next(run):

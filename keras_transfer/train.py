@@ -42,7 +42,7 @@ def main(arguments=None):
         print(json.dumps(run.metrics, indent=2) if asked.json else summarise(run))
         sound = check_loading(run) if asked.verify_load else True
         files = run.certificate.get("files", {}).values()
-        passed = all(entry.get("passed", True) for entry in files)
+        passed = all(entry["passed"] for entry in files)
         return DONE if sound and passed else BELOW_BAR
 
     return run_guarded(work, TrainArguments, "keras-transfer train", arguments)

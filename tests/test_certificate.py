@@ -1,5 +1,6 @@
 """Exported files are measured against the model, and a damaged one does not pass."""
 
+import io
 import json
 import shutil
 
@@ -7,18 +8,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from keras_transfer.cli import export as export_verb
+from keras_transfer.data.images import load_picture
+from keras_transfer.errors import UserError
 from keras_transfer.export import FORMATS, export_model
 from keras_transfer.export.certificate import Examiner, fingerprint, read_certificate
-from keras_transfer.export.comparing import AGREE, agreeing, compare, judge_file
+from keras_transfer.export.comparing import AGREE, compare, judge_file
 from keras_transfer.export.evidence import Evidence
 from keras_transfer.export.exports import write_exports
 from keras_transfer.export.golden import read_golden
 from keras_transfer.export.readers import open_export
+from keras_transfer.run import Run
 from keras_transfer.runtime import load_keras
 from keras_transfer.tasks import find_task
-from tests.tiny import NAMES, about, answers, pictures, tiny_model
+from tests.tiny import NAMES, SIZE, about, answers, pictures, tiny_model
 
 COUNT = 60
 
@@ -33,8 +38,8 @@ def evidence_for(model, task="classification", count=COUNT):
     if task == "classification":
         targets[::10] = (targets[::10] + 1) % 3
     shown = [f"{row}.png" for row in range(count)]
-    sample = pictures(60, seed=4)
-    return Evidence("val", count, False, pixels, targets, None, shown, None, sample)
+    told = (targets, None, shown, None, 10**6)
+    return Evidence("val", count, False, pixels, *told, lambda: pictures(60, seed=4))
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +55,13 @@ def test_every_format_is_measured_and_passes(certified):
     _, _, folder, entries = certified
     certificate = read_certificate(folder)
     assert list(certificate["files"]) == list(FORMATS)
-    assert certificate["pictures"] == COUNT
     assert certificate["model"]["accuracy"]["value"] == 0.9
     for name, entry in entries.items():
         assert certificate["files"][name] == json.loads(json.dumps(entry))
         assert entry["passed"], (name, entry["why"])
         assert entry["sha256"] == fingerprint(folder / entry["path"])
         assert entry["operations"]
+        assert (entry["split"], entry["pictures"], entry["used_to_choose"]) == ("val", COUNT, False)
         assert entry["latency_ms"]["median"] <= entry["latency_ms"]["p95"]
         same = entry["same_pixels"]
         assert same["agreement"] == 1 - len(same["changed"]) / COUNT
@@ -74,8 +79,6 @@ def test_golden_files_hold_what_each_file_answers(certified):
     np.testing.assert_allclose(kept["model"], answers(model, pixels), atol=1e-5)
     told = json.loads((folder / "golden" / "golden.json").read_text(encoding="utf-8"))
     assert told["classes"] == NAMES
-    from PIL import Image
-
     for row, picture in enumerate(told["pictures"]):
         assert set(picture["answers"]) == {"model", *FORMATS}
         np.testing.assert_array_equal(
@@ -115,6 +118,86 @@ def test_two_exports_of_one_model_with_dropout_answer_equally(certified, tmp_pat
             np.testing.assert_array_equal(one, other, err_msg=name)
 
 
+def test_int8_reads_plain_pixels_whatever_the_training_pictures_are(tmp_path):
+    dim = (pictures(60, seed=4) // 4 + 60).astype(np.uint8)
+    model, pixels = tiny_model(), (pictures(30, seed=6) // 4 + 60).astype(np.uint8)
+    expected = answers(model, pixels)
+    written = export_model(model, "tflite-int8", tmp_path, about(), pixels, expected, lambda: dim)
+    assert written["input"] == "uint8"
+    reader = open_export(written["path"])
+    assert reader.source["quantization"] == (1.0, 0)
+    assert np.abs(reader.answers(pixels) - expected).max() < 0.2
+
+
+def encode(pixels, kind, **settings):
+    held = io.BytesIO()
+    frames = [Image.fromarray(one) for one in pixels]
+    if kind == "WEBP":
+        frames[0].putalpha(200)
+    more = {"append_images": frames[1:], "save_all": True} if len(frames) > 1 else {}
+    frames[0].save(held, kind, **more, **settings)
+    return held.getvalue()
+
+
+@pytest.fixture
+def on_files(certified, tmp_path):
+    """(model, evidence with files, folder): large pictures, some that TensorFlow cannot read."""
+    model, evidence, folder, _ = certified
+    large = pictures(COUNT, 90, seed=3)
+    files = []
+    for row, picture in enumerate(large):
+        kind = {0: "GIF", 1: "WEBP", 2: "BMP"}.get(row, "PNG")
+        frames = [picture, large[5]] if kind == "GIF" else [picture]
+        files.append(tmp_path / f"{row}.{kind.lower()}")
+        files[-1].write_bytes(encode(frames, kind))
+    pixels = np.stack([load_picture(file, SIZE) for file in files])
+    targets = answers(model, pixels).argmax(axis=1)
+    return model, evidence._replace(pixels=pixels, targets=targets, files=files), folder
+
+
+def test_the_way_from_files_is_measured_and_what_cannot_be_read_is_named(on_files):
+    model, evidence, folder = on_files
+    examiner = Examiner(model, about(), evidence)
+    entry, _ = examiner.examine(folder / "saved_model")
+    encoded = entry["encoded_bytes"]
+    assert entry["passed"], entry["why"]
+    assert encoded["unread"] == ["1.png", "2.png"]  # WebP with alpha, BMP
+    assert encoded["pictures"] == COUNT - 2
+    assert encoded["agreement"] > 0.95
+    assert "EXIF" in entry["limits"][0]
+    for name in ("tflite", "tflite-any-size"):
+        entry, _ = examiner.examine(folder / FORMATS[name].file_name)
+        assert entry["encoded_bytes"]["unread"] == []
+        assert 0 < entry["encoded_bytes"]["largest_difference"] < 0.9
+        assert entry["encoded_bytes"]["pictures"] == COUNT
+
+
+def test_a_file_that_is_gone_is_left_out(on_files):
+    model, evidence, folder = on_files
+    evidence.files[9].write_bytes(b"")
+    entry, _ = Examiner(model, about(), evidence).examine(folder / "model.tflite")
+    assert entry["encoded_bytes"]["unread"] == ["9.png"]
+
+
+def test_a_broken_decoder_fails(on_files):
+    model, evidence, folder = on_files
+    swapped = evidence._replace(files=evidence.files[::-1])
+    entry, _ = Examiner(model, about(), swapped).examine(folder / "saved_model")
+    assert entry["same_pixels"]["agreement"] == 1
+    assert not entry["passed"]
+    assert "encoded pictures" in entry["why"]
+
+
+def test_a_format_that_cannot_be_made_leaves_the_others_certified(certified, tmp_path):
+    model, evidence, _, _ = certified
+    write_exports(model, about(), tmp_path, ["onnx"], pictures(8), evidence)
+    padded = about(resize="pad")
+    formats = ["tflite", "onnx-any-size"]
+    with pytest.raises(UserError, match="squeezes"):
+        write_exports(model, padded, tmp_path, formats, pictures(8), evidence)
+    assert set(read_certificate(tmp_path)["files"]) == {"onnx", "tflite"}
+
+
 def damaged_weights(model):
     other = tiny_model()
     kernel, bias = other.get_layer("head").get_weights()
@@ -140,7 +223,7 @@ def test_a_damaged_export_fails(name, damage, certified, tmp_path):
     other, told = damage(model)
     pixels = pictures(8)
     written = export_model(other, name, tmp_path, told, pixels, answers(other, pixels))
-    entry = examiner.examine(written["path"])
+    entry, _ = examiner.examine(written["path"])
     assert not entry["passed"]
     assert entry["same_pixels"]["agreement"] < AGREE
     assert "as the model does" in entry["why"]
@@ -159,40 +242,95 @@ def test_other_tasks_are_certified_too(task, tmp_path):
     assert entries["tflite-int8"]["same_pixels"][score]["value"] > 0.9
 
 
-def judged(right_model, right_file, max_drop=0.01):
+def judged(right_model, right_file, max_drop=0.01, groups=None):
     """The Verdict of a two-class file, told which pictures each gets right."""
     task = find_task("classification").of_outputs(("a", "b"))
     targets = np.zeros(len(right_model), np.int64)
     one, other = (np.eye(2)[1 - np.asarray(right, int)] for right in (right_model, right_file))
-    return judge_file(task, targets, one, other, max_drop)
+    return judge_file(task, targets, one, other, max_drop, groups)
+
+
+def worse_by(count, of):
+    """A model that is always right, and a file that is not `count` times."""
+    right = np.ones(of, bool)
+    return right, np.arange(of) >= count
 
 
 def test_a_drop_counts_when_it_is_more_than_chance():
-    right = np.ones(1000, bool)
-    worse = right.copy()
-    worse[:30] = False
-    verdict = judged(right, worse)
+    verdict = judged(*worse_by(30, of=1000))
     assert not verdict.passed
     assert verdict.drop == pytest.approx(0.03)
     assert verdict.p_value == pytest.approx(0.5**30)  # McNemar: thirty changes, all for the worse
-    few = judged(right[:66], np.r_[worse[:2], right[:64]])
-    assert few.passed  # two of two changes: p = 1/4
-    assert few.p_value == pytest.approx(0.25)
-    # sd of the losses is sqrt(0.0303 * 0.9697) = 0.171; (1.645 * 0.171 / 0.0303)^2 = 86.6
-    assert few.pictures_needed == 87
-    assert "87 pictures" in few.why
-    assert judged(right, right).pictures_needed is None
-    assert judged(right, worse, max_drop=0.05).passed
+    assert judged(*worse_by(30, of=1000), max_drop=0.05).passed
+    few = judged(*worse_by(4, of=100))
+    assert few.passed  # four of four changes: p = 1/16
+    assert not few.told
+    assert few.p_value == pytest.approx(1 / 16)
 
 
-def test_changes_that_lose_nothing_pass_when_there_are_enough():
-    right = np.arange(2000) % 10 > 0
-    shifted = np.roll(right, 1000)
-    moved = shifted.copy()
-    moved[:10], moved[10:20] = True, False
-    verdict = judged(shifted, moved)
-    assert verdict.passed
-    assert verdict.pictures_needed is None
+def test_the_limit_of_a_drop_is_the_exact_one():
+    from scipy.stats import binom
+
+    verdict = judged(*worse_by(3, of=1000))
+    # Clopper and Pearson: with a share at the limit, so few or fewer come up in 5 % of draws
+    assert binom.cdf(3, 1000, verdict.drop_limit) == pytest.approx(0.05)
+    assert verdict.told
+    assert "no more than 0.01" in verdict.why
+
+
+@given(of=st.integers(5, 2000), share=st.floats(0, 0.09), max_drop=st.floats(0, 0.2))
+@settings(max_examples=60, deadline=None)
+def test_nothing_is_said_to_lose_no_more_that_did(of, share, max_drop):
+    verdict = judged(*worse_by(int(share * of), of), max_drop)
+    if "no more than" in verdict.why:
+        assert verdict.drop <= verdict.drop_limit <= max_drop
+    if not verdict.told:
+        assert verdict.passed
+        assert verdict.pictures_needed is None or verdict.pictures_needed > of
+
+
+def test_so_many_pictures_as_are_said_to_tell_do_most_of_the_time():
+    verdict = judged(*worse_by(4, of=100))
+    rng = np.random.default_rng(0)
+    told = 0
+    for _ in range(100):
+        lost = int(rng.binomial(verdict.pictures_needed, 0.04))
+        told += not judged(*worse_by(lost, of=verdict.pictures_needed)).passed
+    assert told >= 75
+
+
+def test_pictures_of_one_patient_count_as_one():
+    right, worse = worse_by(20, of=400)
+    alone = judged(right, worse)
+    assert alone.p_value < 0.001
+    patients = np.array([f"patient {row // 20}" for row in range(400)])  # the first lost all
+    together = judged(right, worse, groups=patients)
+    assert together.passed
+    assert together.p_value > 0.4
+    assert not together.told
+
+
+def test_what_has_no_spread_is_compared_all_the_same():
+    task = find_task("regression").of_outputs(("value",))
+    for count in (1, 5):
+        numbers = np.full((count, 1), 7.0)
+        verdict = judge_file(task, numbers, numbers, numbers + 1e-6, 0.01)
+        assert verdict.passed
+        assert np.isfinite(verdict.p_value)
+        assert not judge_file(task, numbers, numbers, numbers + 5, 0.01).passed
+
+
+def test_a_label_that_vanishes_shows_among_many_labels():
+    task = find_task("multilabel").of_outputs([f"label {place}" for place in range(80)])
+    rng = np.random.default_rng(0)
+    said = (rng.uniform(size=(200, 80)) < 0.05).astype(np.float64)
+    silent = said.copy()
+    silent[:, :40] = 0
+    verdict = judge_file(task, said, said, silent, 0.01)
+    assert not verdict.passed
+    nearly = said.copy()
+    nearly[::50, 3] = 1 - nearly[::50, 3]
+    assert judge_file(task, said, said, nearly, 0.01).passed
 
 
 @given(seed=st.integers(0, 10**6), count=st.integers(2, 80))
@@ -206,16 +344,17 @@ def test_a_file_that_answers_alike_passes_whatever_it_is_asked(seed, count):
         verdict = judge_file(task, targets, said, said.copy(), 0.0)
         assert verdict.passed
         assert verdict.drop == 0
-        assert agreeing(task, said, said).all()
+        assert task.agreement(said, said).all()
         compared = compare(task, said, said, [str(row) for row in range(count)])
         assert compared["largest_difference"] == 0
         assert compared["changed"] == []
 
 
 def test_a_failed_certificate_is_exit_code_1_and_names_a_safer_format(
-    finished, monkeypatch, capsys
+    finished, tmp_path, monkeypatch, capsys
 ):
-    run, _ = finished
+    shutil.copytree(finished[0].folder, tmp_path / "run")
+    run = Run.open(tmp_path / "run")
 
     def broken(model, path, told, sample=None):
         other = load_keras().models.clone_model(model)

@@ -49,10 +49,8 @@ def exported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exports")
     model, pixels = tiny_model(), pictures(20)
     for name in FIXED:
-        told = about(resize="crop")
-        export_model(
-            model, name, folder, told, pixels, answers(model, pixels), pictures(40, seed=5)
-        )
+        told, proof = about(resize="crop"), (pixels, answers(model, pixels))
+        export_model(model, name, folder, told, *proof, lambda: pictures(40, seed=5))
     return model, folder
 
 
@@ -296,7 +294,7 @@ def test_quiet_exporting_and_checking_are_silent(tmp_path, capfd, monkeypatch):
     expected = answers(model, pixels)
     capfd.readouterr()
     for name in FORMATS:
-        export_model(model, name, tmp_path, about(), pixels, expected, pictures(20, seed=5))
+        export_model(model, name, tmp_path, about(), pixels, expected, lambda: pictures(20, seed=5))
     assert capfd.readouterr() == ("", "")
 
 

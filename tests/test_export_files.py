@@ -9,7 +9,6 @@ import pytest
 from keras_transfer.errors import UserError
 from keras_transfer.export import FORMATS, aside, export_model, tflite
 from keras_transfer.export.check import check_export
-from keras_transfer.export.tflite import export_tflite
 from tests.tiny import about, answers, pictures, tiny_model
 
 
@@ -19,8 +18,8 @@ def test_an_export_replaces_the_one_before(format_name, tmp_path):
     for seed in (0, 1):
         model = tiny_model(seed=seed)
         expected = answers(model, pixels)
-        sample = pictures(20, seed=5)
-        report = export_model(model, format_name, tmp_path, about(), pixels, expected, sample)
+        proof = pixels, expected, lambda: pictures(20, seed=5)
+        report = export_model(model, format_name, tmp_path, about(), *proof)
     assert check_export(report["path"], pixels, expected) == report["difference"]
     assert len(os.listdir(tmp_path)) == 2
 
@@ -28,10 +27,10 @@ def test_an_export_replaces_the_one_before(format_name, tmp_path):
 def test_a_failed_conversion_leaves_what_was_there(tmp_path, monkeypatch):
     (tmp_path / "model.tflite").write_text("the old one")
 
-    def fail(model, answer, settings=None):
+    def fail(traced, weights, settings=None):
         raise UserError("TFLite has no such operation", "Betainc")
 
-    monkeypatch.setattr(tflite, "convert", fail)
+    monkeypatch.setattr(tflite, "convert_traced", fail)
     model, pixels = tiny_model(), pictures(2)
     with pytest.raises(UserError, match="Betainc"):
         export_model(model, "tflite", tmp_path, about(), pixels, None)
@@ -62,7 +61,7 @@ def test_a_rename_that_fails_puts_the_old_one_back(folder, tmp_path, monkeypatch
 def test_a_place_that_takes_no_file_is_one_line(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(UserError, match="cannot be written"):
-        export_tflite(tiny_model(), tmp_path / "file" / "model.tflite", about())
+        export_model(tiny_model(), "tflite", tmp_path / "file", about(), pictures(2), None)
 
 
 FULL_DISK = """
@@ -76,7 +75,7 @@ expected = answers(model, pixels)
 resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))  # a file of 501 bytes cannot be written
 for name in FORMATS:
     try:
-        export_model(model, name, sys.argv[1], about(), pixels, expected, pixels)
+        export_model(model, name, sys.argv[1], about(), pixels, expected, lambda: pixels)
     except UserError as error:
         print(name, error)
 print(os.listdir(sys.argv[1]))

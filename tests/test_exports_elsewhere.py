@@ -14,15 +14,19 @@ from keras_transfer.errors import UserError
 from keras_transfer.export import FORMATS
 from keras_transfer.export.readers import open_export
 from keras_transfer.predictor import Predictor
+from keras_transfer.run import Run
 from tests.commands import run_command
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
-def everywhere(finished):
+def everywhere(finished, tmp_path_factory):
     """(run, photos) with an export in every format."""
     run, photos = finished
+    folder = tmp_path_factory.mktemp("everywhere") / "run"
+    shutil.copytree(run.folder, folder)
+    run = Run.open(folder)
     run.export(*FORMATS)
     return run, photos
 
@@ -68,8 +72,6 @@ def test_files_that_are_none_of_ours_are_refused(everywhere, tmp_path):
 def test_exports_need_the_pictures_that_were_learned_from(finished, tmp_path):
     run, photos = finished
     shutil.copytree(run.folder, tmp_path / "moved")
-    from keras_transfer.run import Run
-
     moved = Run.open(tmp_path / "moved")
     shutil.copytree(photos, tmp_path / "photos")
     config = json.loads((moved.folder / "config.json").read_text())

@@ -27,15 +27,18 @@ def main(arguments=None):
     """Parse, export, print; returns the exit code."""
 
     def work(asked):
+        from keras_transfer.errors import UserError
         from keras_transfer.export.exports import any_size
         from keras_transfer.run import Run
         from keras_transfer.summary import export_table
 
+        if not 0 <= asked.max_drop <= 1:  # also what is no number
+            raise UserError("--max-drop is out of range", asked.max_drop, "Allowed: 0 to 1")
         run = Run.open(asked.model)
         formats = any_size(asked.format) if asked.dynamic_size else asked.format
         found = run.export(*formats, data=asked.data, max_drop=asked.max_drop)
         certificate = {**run.certificate, "files": found}
         print(json.dumps(certificate, indent=2) if asked.json else export_table(certificate))
-        return DONE if all(entry.get("passed", True) for entry in found.values()) else BELOW_BAR
+        return DONE if all(entry["passed"] for entry in found.values()) else BELOW_BAR
 
     return run_guarded(work, ExportArguments, "keras-transfer export", arguments)

@@ -20,9 +20,10 @@ from keras_transfer.export.tflite_int8 import export_int8
 
 class Format(NamedTuple):
     file_name: str  # in the folder of exports
-    write: Callable  # (model, path, about, sample)
+    write: Callable  # (model, path, about, sample); what it answers, a dict, goes to the report
     exact: bool = True  # its logits are the model's, to TOLERANCE of their spread
     calibrated: bool = False  # writing it needs training pictures
+    extra: str = ""  # of keras_transfer, that it needs
 
 
 def _tflite(numbers):
@@ -39,12 +40,12 @@ FORMATS = {
     "tflite-float16": Format("model-float16.tflite", _tflite("float16"), exact=False),
     "tflite-dynamic": Format("model-dynamic.tflite", _tflite("dynamic"), exact=False),
     "tflite-int8": Format("model-int8.tflite", export_int8, exact=False, calibrated=True),
-    "onnx": Format("model.onnx", export_onnx),
-    "openvino": Format("openvino", export_openvino),
+    "onnx": Format("model.onnx", export_onnx, extra="onnx"),
+    "openvino": Format("openvino", export_openvino, extra="openvino"),
     # pictures of any size in; `saved_model` has a signature for them
     "tflite-any-size": Format("model-any-size.tflite", _any_size(export_tflite)),
-    "onnx-any-size": Format("model-any-size.onnx", _any_size(export_onnx)),
-    "openvino-any-size": Format("openvino-any-size", _any_size(export_openvino)),
+    "onnx-any-size": Format("model-any-size.onnx", _any_size(export_onnx), extra="onnx"),
+    "openvino-any-size": Format("openvino-any-size", _any_size(export_openvino), extra="openvino"),
 }
 
 
@@ -58,10 +59,12 @@ def export_model(model, format_name, folder, about, pixels, expected, sample=Non
         about: `export.about.About`; the names of the answers also go to `classes.txt`.
         pixels: uint8 (n, s, s, 3), the pictures to check with.
         expected: (n, k) what `float32_twin(model)` answers to them.
-        sample: uint8 (m, s, s, 3), training pictures that a quantised format is calibrated on.
+        sample: gives training pictures, uint8 (m, s, s, 3), that a quantised format is calibrated
+            on.
 
     Returns:
-        dict: path (Path), bytes, difference (see `check_export`), seconds.
+        dict: path (Path), bytes, difference (see `check_export`), seconds, and what the format
+        itself tells.
 
     Raises:
         UserError: unknown format, a model that the format cannot hold, a file that answers
@@ -73,7 +76,7 @@ def export_model(model, format_name, folder, about, pixels, expected, sample=Non
     form = FORMATS[format_name]
     target = Path(folder) / form.file_name
     with written_aside(target) as fresh:
-        form.write(model, fresh, about, sample)
+        told = form.write(model, fresh, about, sample) or {}
         difference = check_export(fresh, pixels, expected, about.task)
         # of an inexact format the certificate decides; but what is no number is no answer
         if not difference <= (TOLERANCE if form.exact else sys.float_info.max):
@@ -83,7 +86,8 @@ def export_model(model, format_name, folder, about, pixels, expected, sample=Non
         size = _bytes(fresh)
     write_text(Path(folder) / BESIDE, name_lines(about.outputs))
     seconds = time.monotonic() - begun
-    return {"path": target, "bytes": size, "difference": difference, "seconds": seconds}
+    report = {"path": target, "bytes": size, "difference": difference, "seconds": seconds}
+    return {**report, **told}
 
 
 def _bytes(path):

@@ -8,7 +8,10 @@ import numpy as np
 AGREE = 0.90  # a file that answers less of the pictures as the model does has failed
 CHANCE = 0.05  # of calling a file worse that is not
 NORMAL = 1.6449  # 95 % quantile of the normal distribution
-NEAR = 0.1  # numbers of a regression agree within this share of their spread
+POWER = 0.8416  # 80 % quantile: pictures are enough when they would tell four times of five
+FEWEST = 5  # changes for the worse, none for the better, that an exact test calls more than chance
+FLIPS = 9999  # of signs, where groups are compared
+MOST_PICTURES = 1_000_000
 LISTED = 50  # pictures that changed their answer, by name
 
 
@@ -23,30 +26,20 @@ def compare(task, expected, found, shown):
         dict: agreement, largest_difference, mean_difference, changed_count, changed (the first
         LISTED: path, model, file).
     """
-    alike = agreeing(task, expected, found)
+    alike = task.agreement(expected, found)
     apart = np.abs(found - expected)
+    rows = np.flatnonzero(alike < 1)
     changed = [
         {"path": shown[row], "model": task.read(expected[row]), "file": task.read(found[row])}
-        for row in np.flatnonzero(~alike)[:LISTED]
+        for row in rows[:LISTED]
     ]
     return {
         "agreement": float(alike.mean()),
         "largest_difference": float(apart.max()),
         "mean_difference": float(apart.mean()),
-        "changed_count": int((~alike).sum()),
+        "changed_count": len(rows),
         "changed": changed,
     }
-
-
-def agreeing(task, expected, found):
-    """Which pictures (n,) a file answers as the model does: the same name, the same labels, a
-    number within a tenth of the spread of the model's."""
-    if task.name == "classification":
-        return expected.argmax(axis=1) == found.argmax(axis=1)
-    if task.name == "multilabel":
-        return ((expected >= task.threshold) == (found >= task.threshold)).all(axis=1)
-    spread = np.maximum(expected.std(axis=0), 1e-12)
-    return (np.abs(found - expected) <= NEAR * spread).all(axis=1)
 
 
 class Verdict(NamedTuple):
@@ -54,71 +47,113 @@ class Verdict(NamedTuple):
 
     Attributes:
         passed: it agrees on AGREE of the pictures and is not clearly worse.
+        told: whether the pictures are enough to say so.
         why: a line for a person.
-        drop: mean quality of the model less that of the file (see `qualities`).
+        drop: mean rightness (see `tasks`) of the model less that of the file.
+        drop_limit: with 95 % certainty it is no more than this; None where nothing is known.
         p_value: how likely so large a drop would be by chance.
-        pictures_needed: how many would tell whether it loses more than allowed; None where it is
-            told already.
+        pictures_needed: how many would most likely tell; None where it is told.
     """
 
     passed: bool
+    told: bool
     why: str
     drop: float
+    drop_limit: float | None
     p_value: float
     pictures_needed: int | None
 
 
-def judge_file(task, targets, expected, found, max_drop):
-    """The Verdict on a file: it may lose `max_drop` of the model's quality, and chance.
+def judge_file(task, targets, expected, found, max_drop, groups=None):
+    """The Verdict on a file: it may lose `max_drop` of the model's rightness, and chance.
 
-    A file whose answers all agree passes: what it loses is nothing.
+    Args:
+        groups: (n,) names of what belongs together (a patient's pictures), or None.
     """
-    lost = qualities(task, targets, expected) - qualities(task, targets, found)
-    drop, agreement = float(lost.mean()), float(agreeing(task, expected, found).mean())
-    p_value = _chance(task, lost)
+    lost = task.rightness(targets, expected) - task.rightness(targets, found)
+    alike = task.agreement(expected, found)
+    drop, agreement = float(lost.mean()), float(alike.mean())
+    losses = _Losses(lost, task.name == "classification", groups)
+    p_value, limit, needed = losses.p_value(), losses.limit(), None
+    told, passed = True, True
     if agreement < AGREE:
+        passed = False
         why = f"answers {agreement:.1%} of the pictures as the model does; {AGREE:.0%} are needed"
-        return Verdict(False, why, drop, p_value, None)
-    if drop > max_drop and p_value < CHANCE:
+    elif drop > max_drop and p_value < CHANCE:
+        passed = False
         why = f"loses {drop:.3f}, more than {max_drop:g} and than chance (p = {p_value:.2g})"
-        return Verdict(False, why, drop, p_value, None)
-    needed = _pictures_needed(lost, drop, max_drop) if agreement < 1.0 else None
-    if needed is None:
-        return Verdict(True, f"loses no more than {max_drop:g}", drop, p_value, None)
-    why = f"loses {drop:+.3f}; about {needed} pictures would tell whether it is over {max_drop:g}"
-    return Verdict(True, why, drop, p_value, needed)
+    elif (alike == 1).all():
+        why = f"answers all {len(lost)} pictures as the model does"
+    elif limit is not None and limit <= max_drop:
+        why = f"loses {drop:+.3f}, with 95 % certainty no more than {max_drop:g}"
+    else:
+        told, needed = False, losses.needed(max_drop)
+        many = f"about {needed}" if needed else "very many"
+        why = f"loses {drop:+.3f}; {many} pictures would tell whether it is over {max_drop:g}"
+    return Verdict(passed, told, why, drop, limit, p_value, needed)
 
 
-def qualities(task, targets, answers):
-    """What each picture (n,) adds to the quality: right or not; the share of its labels that are
-    right; for numbers 1 - squared error in units of their spread, whose mean is R2."""
-    if task.name == "classification":
-        return (answers.argmax(axis=1) == targets).astype(np.float64)
-    if task.name == "multilabel":
-        return ((answers >= task.threshold) == (targets > 0.5)).mean(axis=1)
-    spread = np.maximum(targets.std(axis=0), 1e-12)
-    return 1.0 - (((answers - targets) / spread) ** 2).mean(axis=1)
+class _Losses:
+    """What each picture, or each group of them, loses: (n,), and what that tells."""
 
+    def __init__(self, lost, counted, groups):
+        """`counted`: losses are -1, 0 or 1, so that exact tests are there."""
+        self.count, self.units = len(lost), lost
+        self.counted = counted and groups is None
+        if groups is not None:
+            _, members = np.unique(groups, return_inverse=True)
+            # a group's sum: its mean over groups, times groups over pictures, is the drop
+            self.units = np.bincount(members, lost)
+        self.scale = len(self.units) / self.count
+        self.drop = float(lost.mean())
+        self.error = float(self.units.std() / math.sqrt(len(self.units))) * self.scale
 
-def _chance(task, lost):
-    """One-sided p-value: McNemar's exact test (1947) of right and wrong, else a paired t-test."""
-    from scipy.stats import binomtest, ttest_1samp
+    def p_value(self):
+        """One-sided: McNemar's exact test (1947) of right and wrong; else signs flipped at random,
+        all that belongs together as one (Pitman 1937)."""
+        moved = self.units[self.units != 0]
+        if not len(moved):
+            return 1.0
+        if self.counted:
+            from scipy.stats import binomtest
 
-    if not lost.any():
-        return 1.0
-    if task.name == "classification":
-        worse, changed = int((lost > 0).sum()), int((lost != 0).sum())
-        return float(binomtest(worse, changed, 0.5, alternative="greater").pvalue)
-    return float(ttest_1samp(lost, 0.0, alternative="greater").pvalue)
+            worse = int((moved > 0).sum())
+            return float(binomtest(worse, len(moved), 0.5, alternative="greater").pvalue)
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], (FLIPS, len(moved)))
+        as_large = (signs @ np.abs(moved) >= moved.sum() - 1e-12).sum()
+        return float((as_large + 1) / (FLIPS + 1))
 
+    def limit(self):
+        """The one-sided 95 % limit of the drop; None of fewer than two groups."""
+        if self.counted:
+            return self._exact_limit()
+        if len(self.units) < 2:
+            return None
+        from scipy.stats import t
 
-def _pictures_needed(lost, drop, max_drop):
-    """How many pictures like these would tell; None where these do.
+        return self.drop + float(t.ppf(1 - CHANCE, len(self.units) - 1)) * self.error
 
-    Told means that the one-sided 95 % limit of the drop is under `max_drop`, or, of a larger
-    drop, that the limit on the other side is over nothing.
-    """
-    spread = float(lost.std())
-    distance = max_drop - drop if drop < max_drop else drop
-    needed = (NORMAL * spread / max(distance, 1e-4)) ** 2
-    return math.ceil(needed) if needed > len(lost) else None
+    def _exact_limit(self):
+        """Clopper and Pearson's (1934) upper limit of the share that got worse less the lower one
+        of the share that got better: on the safe side."""
+        from scipy.stats import beta
+
+        worse, better = (int((self.units == sign).sum()) for sign in (1, -1))
+        most = beta.ppf(1 - CHANCE, worse + 1, self.count - worse) if worse < self.count else 1.0
+        least = beta.ppf(CHANCE, better, self.count - better + 1) if better else 0.0
+        return float(most - least)
+
+    def needed(self, max_drop):
+        """How many pictures like these would tell with a chance of 80 %; None of very many.
+
+        Told means that the limit of the drop is under `max_drop`, or, of a larger drop, that it is
+        more than chance.
+        """
+        distance = max_drop - self.drop if self.drop < max_drop else self.drop
+        spread = self.error * math.sqrt(self.count)
+        changed = float((self.units != 0).mean())
+        if distance <= 0 or not changed:
+            return None
+        enough = ((NORMAL + POWER) * spread / distance) ** 2
+        enough = math.ceil(max(enough, FEWEST / changed, self.count + 1))
+        return enough if enough <= MOST_PICTURES else None

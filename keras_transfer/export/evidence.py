@@ -1,10 +1,11 @@
 """The pictures that an exported file is proven on, and those that calibrate it."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-MOST = 500  # pictures that a file is scored on; a change of 1 % shows in so many, most of the time
+MOST = 500  # pictures that a file is scored on: a loss of 2 % shows in so many, most of the time
 SAMPLE = 500  # training pictures for the quantiser
 GOLDEN = 8  # pictures that are kept beside a file
 
@@ -18,7 +19,8 @@ class Evidence(NamedTuple):
         pixels: uint8 (n, s, s, 3), as the model gets them.
         targets: (n, ...), as `task.encode` gives them; groups: (n,) names, or None.
         shown: (n,) names of the pictures; files: (n,) paths, None where there are none.
-        sample: uint8 (m, s, s, 3), training pictures.
+        max_pixels: of a file; one with more is not read.
+        sample: gives training pictures, uint8 (m, s, s, 3): few formats ask for them.
     """
 
     split: str
@@ -29,19 +31,17 @@ class Evidence(NamedTuple):
     groups: np.ndarray | None
     shown: list
     files: list | None
-    sample: np.ndarray
+    max_pixels: int
+    sample: Callable
 
 
-def gather_evidence(examples, chosen_by, seed=0):
-    """The Evidence in `strategies.examples.Examples`: of val, or of test where val chose.
-
-    Args:
-        chosen_by: names of splits that chose something.
-    """
+def gather_evidence(examples, config):
+    """The Evidence in `strategies.examples.Examples`: of val, or of test where val chose."""
+    chosen_by = examples.chosen_by(config)
     known = [split for split in ("val", "test") if len(examples.rows(split))]
     split = min(known, key=lambda split: split in chosen_by)
     every = examples.rows(split)
-    rows = _draw(every, MOST, seed)
+    rows = _draw(every, MOST, config.seed)
     pictures = examples.pictures
     table = pictures.table.iloc[rows]
     groups = table["group"].to_numpy()
@@ -54,7 +54,8 @@ def gather_evidence(examples, chosen_by, seed=0):
         groups=groups if all(groups) else None,
         shown=list(table["shown"]),
         files=None if pictures.images is not None else list(table["path"]),
-        sample=pictures.batch(_stratified(examples, SAMPLE, seed)),
+        max_pixels=pictures.max_pixels,
+        sample=lambda: pictures.batch(_stratified(examples, SAMPLE, config.seed)),
     )
 
 
@@ -72,6 +73,4 @@ def _stratified(examples, most, seed):
     turn, seen = np.empty(len(rows), np.int64), {}
     for place, label in enumerate(labels):
         turn[place] = seen[label] = seen.get(label, -1) + 1
-    if len(seen) > len(rows) // 2:  # numbers: each its own
-        return rows[:most]
     return rows[np.argsort(turn, kind="stable")][:most]

@@ -10,9 +10,11 @@ from keras_transfer.errors import UserError, unknown_name
 from keras_transfer.export import FORMATS, export_model
 from keras_transfer.export.aside import write_text
 from keras_transfer.export.certificate import FILE, Examiner, read_certificate
+from keras_transfer.export.comparing import AGREE
 from keras_transfer.export.golden import choose_golden, read_golden, write_golden
-from keras_transfer.export.readers import open_export
+from keras_transfer.export.readers import open_export, require
 from keras_transfer.export.twin import float32_twin
+from keras_transfer.tasks import find_task
 
 SAFER = {  # what to take where a format fails: larger, and nearer to the model
     "tflite-int8": "tflite-dynamic",
@@ -34,63 +36,88 @@ def write_exports(model, about, folder, formats, pixels, evidence=None, max_drop
         max_drop: of accuracy (or R2, or labels right) that a file may lose.
 
     Returns:
-        {format: its entry in `certificate.json`}; one that failed its certificate is there, too,
-        with `passed` False.
+        {format: its entry in `certificate.json`}; one that failed is there, too, with `passed`
+        False.
 
     Raises:
         UserError: see `export_model`; before anything is written where a format is unknown, or
-            needs pictures that are gone.
+            needs what is not there. Formats before the one that failed are whole.
     """
     check_formats(formats, evidence)
-    twin = float32_twin(model)
+    folder, twin = Path(folder), float32_twin(model)
     expected = np.asarray(twin.predict(pixels.astype(np.float32), verbose=0))
-    sample = None if evidence is None else evidence.sample
-    found = {}
+    task = find_task(about.task).of_outputs(about.outputs)
+    examiner = evidence and Examiner(twin, about, evidence, max_drop)
+    if examiner:
+        _record(folder, {"schema": 1, "task": about.task, "model": examiner.examine_model()})
+    entries = {}
     with progress.bar("Exporting", len(formats)) as advance:
         for name in formats:
-            found[name] = export_model(twin, name, folder, about, pixels, expected, sample)
+            # whatever happens now, nobody takes the old file's certificate for the new one's
+            _record(folder, {}, {name: None})
+            sample = evidence and evidence.sample
+            report = export_model(twin, name, folder, about, pixels, expected, sample)
+            if examiner:
+                entries[name] = _examine(examiner, folder, name, report)
+            else:
+                path = report.pop("path")
+                said = _unproven(task, name, path, pixels, expected)
+                entries[name] = {"path": path.name, **report, **said}
+            _record(folder, {}, entries)
             advance()
-    return _certify(twin, about, Path(folder), found, evidence, max_drop)
-
-
-def _certify(twin, about, folder, found, evidence, max_drop):
-    """Measure the files, keep `certificate.json` and the golden files; {format: entry}."""
-    certificate = read_certificate(folder)
-    entries = {}
-    if evidence is None:
-        entries = {name: {**facts, "path": facts["path"].name} for name, facts in found.items()}
-    else:
-        examiner = Examiner(twin, about, evidence, max_drop)
-        certificate |= examiner.preamble()
-        with progress.bar("Certifying exports", len(found)) as advance:
-            for name, facts in found.items():
-                own = {key: value for key, value in facts.items() if key != "path"}
-                entries[name] = {**examiner.examine(facts["path"]), **own}
-                _say_failure(name, entries[name])
-                advance()
-        _keep_golden(examiner, folder, found)
-    files = {**certificate.pop("files", {}), **entries}
-    there = {name: entry for name, entry in files.items() if (folder / entry["path"]).exists()}
-    write_text(folder / FILE, json.dumps({**certificate, "files": there}, indent=2) + "\n")
     return entries
 
 
-def _say_failure(name, entry):
+def _examine(examiner, folder, name, report):
+    """The entry of one file, its golden answers kept; failures are said."""
+    path = report.pop("path")
+    entry, answers = examiner.examine(path)
+    _keep_golden(examiner, folder, name, answers)
+    entry |= report
     if not entry["passed"]:
         safer = f"; the next safer format is {SAFER[name]}" if name in SAFER else ""
-        progress.warn(f"{entry['path']} failed its certificate: it {entry['why']}{safer}")
+        progress.warn(f"{path.name} failed its certificate: it {entry['why']}{safer}")
+    agreement = entry.get("encoded_bytes", {}).get("agreement", 1.0)
+    if agreement < AGREE and entry["passed"]:
+        progress.warn(
+            f"{path.name}: from files, resized as phones do, {agreement:.1%} of the answers agree"
+        )
+    return entry
 
 
-def _keep_golden(examiner, folder, found):
-    """Golden files of the formats `found`; those of others stay if their pictures are the same."""
+def _unproven(task, name, path, pixels, expected):
+    """What can be said of a file without the run's pictures."""
+    if FORMATS[name].exact:
+        return {"passed": True, "told": True, "why": "answers a few pictures as the model does"}
+    agreement = float(task.agreement(expected, open_export(path).answers(pixels)).mean())
+    others = f"of {len(pixels)} others {agreement:.0%} agree"
+    why = f"was not scored, since the run's pictures are gone; {others}"
+    progress.warn(f"{path.name} {why}")
+    return {"passed": agreement >= AGREE, "told": False, "why": why}
+
+
+def _record(folder, facts, entries=()):
+    """Put facts and entries into `certificate.json`, read anew: another process may write, too.
+
+    Entries of files that are gone go, and those that are None.
+    """
+    certificate = read_certificate(folder)
+    files = {**certificate.pop("files", {}), **dict(entries)}
+    there = {
+        name: entry for name, entry in files.items() if entry and (folder / entry["path"]).exists()
+    }
+    text = json.dumps({**certificate, **facts, "files": there}, indent=2, allow_nan=False)
+    write_text(folder / FILE, text + "\n")
+
+
+def _keep_golden(examiner, folder, name, answers):
+    """Golden answers of one format; those of others stay if their pictures are the same."""
     rows = choose_golden(examiner.task, examiner.evidence.targets)
     pixels = examiner.evidence.pixels[rows]
-    before, answers = read_golden(folder)
-    answers = answers if np.array_equal(before, pixels) else {}
-    answers["model"] = examiner.expected[rows]
-    for name, facts in found.items():
-        answers[name] = open_export(facts["path"]).answers(pixels)
-    write_golden(folder, examiner.about, pixels, answers)
+    before, known = read_golden(folder)
+    known = known if np.array_equal(before, pixels) else {}
+    told = {**known, "model": examiner.expected[rows], name: answers[rows]}
+    write_golden(folder, examiner.about, pixels, told)
 
 
 def any_size(formats):
@@ -112,5 +139,7 @@ def check_formats(formats, evidence=True):
         if name not in FORMATS:
             raise unknown_name("export format", name, FORMATS)
         if FORMATS[name].calibrated and evidence is None:
-            advice = "Name them with --data"
+            advice = "Name them with --data, or in Python with export(..., data=)"
             raise UserError(f"{name} needs training pictures, and the run's are gone", "", advice)
+        if FORMATS[name].extra:
+            require(FORMATS[name].extra)

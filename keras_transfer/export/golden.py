@@ -24,9 +24,9 @@ def choose_golden(task, targets):
 def write_golden(folder, about, pixels, answers):
     """Write pictures as PNG, `golden.json` and `golden.npz` into `folder`/golden.
 
-    `golden.json` has {"image_size", "classes", "pictures": [{"file", "answers": {"model": [...],
-    FORMAT: [...]}}]}; `golden.npz` the arrays `pixels` uint8 (n, s, s, 3) and, under the name of
-    each format, its answers float32 (n, k).
+    `golden.json` has {"image_size", "resize", "task", "classes", "pictures": [{"file", "answers":
+    {"model": [...], FORMAT: [...]}}]}; `golden.npz` the arrays `pixels` uint8 (n, s, s, 3) and,
+    under the name of each format, its answers float32 (n, k).
 
     Args:
         pixels: uint8 (n, s, s, 3); answers: {"model" or format: float32 (n, k)}.
@@ -36,12 +36,16 @@ def write_golden(folder, about, pixels, answers):
     pictures = [
         {
             "file": f"{row + 1}.png",
-            "answers": {name: np.round(said[row], 6).tolist() for name, said in answers.items()},
+            "answers": {
+                name: [float(f"{number:.6g}") for number in said[row]]
+                for name, said in answers.items()
+            },
         }
         for row in range(len(pixels))
     ]
     told = {
         "image_size": about.image_size,
+        "resize": about.resize,
         "task": about.task,
         "classes": list(about.outputs),
         "pictures": pictures,
@@ -52,6 +56,11 @@ def write_golden(folder, about, pixels, answers):
             Image.fromarray(picture).save(fresh / entry["file"])
         (fresh / FILE).write_text(json.dumps(told, indent=1), encoding="utf-8")
         np.savez_compressed(fresh / "golden.npz", pixels=pixels, **answers)
+
+
+def _short(numbers):
+    """Numbers with six digits each, however small they are."""
+    return [float(f"{number:.6g}") for number in numbers]
 
 
 def read_golden(folder):

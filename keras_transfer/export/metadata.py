@@ -75,7 +75,7 @@ def describe(about, float_pixels):
         writer.tables([_answers(writer, about)]),
     )
     licence = (
-        f"of the base's ImageNet weights: {BASES[about.base].licence}"
+        f"of ImageNet weights, where it was trained from them: {BASES[about.base].licence}"
         if about.base in BASES
         else ""
     )

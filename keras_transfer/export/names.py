@@ -13,7 +13,7 @@ ANSWERS = {  # task: what its answers are called in a file
 
 def name_lines(outputs):
     """The names as text, one a line; a line break in a name becomes a space."""
-    return "".join(" ".join(str(name).split()) + "\n" for name in outputs)
+    return "".join(" ".join(str(name).splitlines()) + "\n" for name in outputs)
 
 
 def read_names(path):

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from keras_transfer.errors import UserError
 from keras_transfer.export.about import MEMBER, about_text
-from keras_transfer.export.aside import write_text, written_aside
-from keras_transfer.export.names import ANSWERS, BESIDE, name_lines
+from keras_transfer.export.names import ANSWERS, name_lines
 from keras_transfer.export.saved_model import require_tensorflow
 from keras_transfer.export.tflite import require_squeeze
 from keras_transfer.export.twin import float32_twin
@@ -15,7 +14,7 @@ OPSET = 17  # of 2022: every runtime of today has it
 
 
 def export_onnx(model, path, about, sample=None, any_size=False):
-    """Write `model` as one ONNX file, and `classes.txt` beside it.
+    """Write `model` as one ONNX file.
 
     Input `pixels`: uint8 (n, s, s, 3), RGB. Output `probabilities` (`values` for a regression):
     float32 (n, k). What the answers mean is in its metadata under `keras_transfer.json`, the names
@@ -24,8 +23,7 @@ def export_onnx(model, path, about, sample=None, any_size=False):
     Args: as `export.tflite.export_tflite`.
 
     Raises:
-        UserError: tf2onnx is not installed, an operation that ONNX lacks, another backend, a place
-            that cannot be written.
+        UserError: an operation that ONNX lacks, another backend.
     """
     require_tensorflow()
     if any_size:
@@ -34,19 +32,13 @@ def export_onnx(model, path, about, sample=None, any_size=False):
     for key, text in ((MEMBER, about_text(about)), ("classes", name_lines(about.outputs))):
         entry = network.metadata_props.add()
         entry.key, entry.value = key, text
-    with written_aside(path) as fresh:
-        fresh.write_bytes(network.SerializeToString(deterministic=True))
-    write_text(Path(path).parent / BESIDE, name_lines(about.outputs))
+    Path(path).write_bytes(network.SerializeToString(deterministic=True))
 
 
 def _convert(network, answer, any_size):
     """The `onnx.ModelProto` of a float32 network."""
-    try:
-        import tf2onnx
-    except ImportError:
-        raise UserError(
-            "the format onnx needs tf2onnx", "not installed", "pip install 'keras_transfer[onnx]'"
-        ) from None
+    import tf2onnx
+
     tf = load_tensorflow()
     shape = network.input_shape
     signature = tf.TensorSpec((None, None, None, 3) if any_size else shape, tf.uint8, "pixels")

@@ -5,19 +5,17 @@ from pathlib import Path
 
 from keras_transfer.errors import UserError
 from keras_transfer.export.about import MEMBER, about_text
-from keras_transfer.export.aside import write_text, written_aside
-from keras_transfer.export.names import ANSWERS, BESIDE, name_lines
+from keras_transfer.export.names import ANSWERS
 from keras_transfer.export.readers import IN_A_FOLDER
 from keras_transfer.export.saved_model import require_tensorflow
 from keras_transfer.export.tflite import require_squeeze
 from keras_transfer.export.twin import float32_twin
 from keras_transfer.features.litert import convert
-from keras_transfer.features.openvino import has_openvino
 from keras_transfer.runtime import quiet_stderr
 
 
 def export_openvino(model, folder, about, sample=None, any_size=False):
-    """Write `model` as `model.xml` and `model.bin` in a folder, and `classes.txt` beside it.
+    """Write `model` as `model.xml` and `model.bin` in a new folder.
 
     Input `pixels`: uint8 (n, s, s, 3), RGB. Output `probabilities` (`values` for a regression):
     float32 (n, k). What the answers mean is in its runtime information. Weights stay float32.
@@ -29,13 +27,9 @@ def export_openvino(model, folder, about, sample=None, any_size=False):
         it, antialiased, as in training.
 
     Raises:
-        UserError: OpenVINO is not installed, an operation that TFLite or OpenVINO lacks, another
-            backend, a place that cannot be written.
+        UserError: an operation that TFLite or OpenVINO lacks, another backend.
     """
     require_tensorflow()
-    if not has_openvino():
-        advice = "pip install 'keras_transfer[openvino]'"
-        raise UserError("the format openvino needs OpenVINO", "not installed", advice)
     import openvino
 
     if any_size:
@@ -44,10 +38,8 @@ def export_openvino(model, folder, about, sample=None, any_size=False):
     network.input(0).set_names({"pixels"})
     network.output(0).set_names({ANSWERS[about.task]})
     network.set_rt_info(about_text(about), [MEMBER])
-    with written_aside(folder) as fresh:
-        fresh.mkdir()
-        openvino.save_model(network, fresh / IN_A_FOLDER[1], compress_to_fp16=False)
-    write_text(Path(folder).parent / BESIDE, name_lines(about.outputs))
+    Path(folder).mkdir()
+    openvino.save_model(network, Path(folder) / IN_A_FOLDER[1], compress_to_fp16=False)
 
 
 def _read(openvino, data, any_size):

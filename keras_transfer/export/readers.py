@@ -3,7 +3,8 @@
 A reader has: `runtime` (name and version), `about` (what the file says of itself), `size` (pixels a
 side; None where it takes any), `answers(pixels)` for uint8 (n, size, size, 3) -> float32 (n, k),
 `operations()`, {kind: how many},
-and `answer_bytes(files)` for whole encoded pictures where the file decodes them itself, else None.
+and `answer_bytes(files)` for whole encoded pictures (None where one is not to be asked): an answer
+each, None for one that it cannot read; `answer_bytes` is None where the file decodes nothing.
 """
 
 import time
@@ -16,10 +17,11 @@ import numpy as np
 
 from keras_transfer.errors import UserError
 from keras_transfer.export.about import MEMBER, parse_about
-from keras_transfer.export.names import ANSWERS
+from keras_transfer.export.names import ANSWERS, read_names
 from keras_transfer.runtime import cores, load_tensorflow, quiet_stderr
 
 IN_A_FOLDER = ("saved_model.pb", "model.xml")  # what a folder has that is an export
+EXTRAS = {"onnx": ("onnx", "onnxruntime", "tf2onnx"), "openvino": ("openvino",)}
 BATCH = 16  # pictures at once: VGG16 at 224 pixels then takes 0.4 GB in the interpreter
 
 
@@ -39,6 +41,17 @@ def open_export(path):
     if not path.is_file():
         raise UserError("no exported model here", path)
     return READERS[path.suffix](path)
+
+
+def require(extra):
+    """Refuse what needs an extra that is not installed."""
+    from importlib.util import find_spec
+
+    if any(find_spec(module) is None for module in EXTRAS[extra]):
+        found = f"not installed: {', '.join(EXTRAS[extra])}"
+        raise UserError(
+            f"{extra} files need an extra", found, f"pip install 'keras_transfer[{extra}]'"
+        )
 
 
 def open_timed(path):
@@ -78,11 +91,18 @@ class SavedModelReader:
         return np.concatenate([part[self._answer].numpy() for part in parts])
 
     def answer_bytes(self, files):
-        serve, found = self._loaded.signatures["serving_default"], []
-        for start in range(0, len(files), BATCH):
-            part = self._tf.constant(files[start : start + BATCH])
-            found.append(serve(picture_bytes=part)[self._answer].numpy())
-        return np.concatenate(found)
+        asked = [data for data in files if data is not None]
+        try:
+            answers = iter(self._serve(asked) if asked else ())
+        except self._tf.errors.OpError:  # it does not say which of them: one by one
+            if len(files) == 1:
+                return [None]
+            return [answer for data in files for answer in self.answer_bytes([data])]
+        return [None if data is None else next(answers) for data in files]
+
+    def _serve(self, files):
+        serve = self._loaded.signatures["serving_default"]
+        return serve(picture_bytes=self._tf.constant(files))[self._answer].numpy()
 
     def operations(self):
         inner = self._arrays.graph.as_graph_def().library.function
@@ -109,23 +129,25 @@ class TFLiteReader:
                 self._interpreter.allocate_tensors()
         except (ValueError, OSError) as error:
             raise UserError(f"{path} is no TFLite file", error) from error
-        (self._source,) = self._interpreter.get_input_details()
-        (self._target,) = self._interpreter.get_output_details()
-        sides = self._source["shape_signature"][1:3]
+        self.source, *others = self._interpreter.get_input_details()
+        self._target, *more = self._interpreter.get_output_details()
+        if others or more:
+            raise UserError(f"{path} is no model of keras-transfer", "several inputs or outputs")
+        sides = self.source["shape_signature"][1:3]
         self.size = int(sides[0]) if sides[0] > 0 else None
         self.about = _zipped_about(path)
 
     def answers(self, pixels):
-        shape = tuple(map(int, self._source["shape"]))
+        shape = tuple(map(int, self.source["shape"]))
         if self.size is None:
-            self._interpreter.resize_tensor_input(self._source["index"], (1, *pixels.shape[1:]))
+            self._interpreter.resize_tensor_input(self.source["index"], (1, *pixels.shape[1:]))
             self._interpreter.allocate_tensors()
         elif pixels.shape[1:] != shape[1:]:
             raise UserError(f"the file reads pictures of {shape[1:]}", pixels.shape[1:], "Resize")
         found = np.empty((len(pixels), int(self._target["shape"][-1])), np.float32)
         for row, picture in enumerate(pixels):
             self._interpreter.set_tensor(
-                self._source["index"], picture[None].astype(self._source["dtype"])
+                self.source["index"], picture[None].astype(self.source["dtype"])
             )
             self._interpreter.invoke()
             found[row] = _real(self._interpreter.get_tensor(self._target["index"])[0], self._target)
@@ -152,8 +174,6 @@ def _zipped_about(path):
         if MEMBER not in archive.namelist():
             return None
         about = parse_about(archive.read(MEMBER), path)
-    from keras_transfer.export.names import read_names
-
     return about._replace(outputs=read_names(path))  # the list that phones read counts
 
 
@@ -163,6 +183,7 @@ class OnnxReader:
     answer_bytes = None
 
     def __init__(self, path):
+        require("onnx")
         import onnxruntime
 
         self.runtime, self._path = f"ONNX Runtime {onnxruntime.__version__}", path
@@ -174,7 +195,9 @@ class OnnxReader:
             )
         except Exception as error:  # its errors share no class but this one
             raise UserError(f"{path} is no ONNX file", str(error).splitlines()[0]) from error
-        (self._source,) = self._session.get_inputs()
+        self._source, *others = self._session.get_inputs()
+        if others or len(self._session.get_outputs()) > 1:
+            raise UserError(f"{path} is no model of keras-transfer", "several inputs or outputs")
         side = self._source.shape[1]
         self.size = side if isinstance(side, int) else None  # else the name of what may vary
         text = self._session.get_modelmeta().custom_metadata_map.get(MEMBER)
@@ -197,6 +220,7 @@ class OpenVINOReader:
     answer_bytes = None
 
     def __init__(self, path):
+        require("openvino")
         import openvino
 
         self.runtime = f"OpenVINO {openvino.__version__.split('-')[0]}"

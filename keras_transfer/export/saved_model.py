@@ -4,14 +4,22 @@ from pathlib import Path
 
 from keras_transfer.errors import UserError
 from keras_transfer.export.about import MEMBER, about_text
-from keras_transfer.export.aside import cannot_write, write_text, written_aside
-from keras_transfer.export.names import ANSWERS, BESIDE, name_lines
+from keras_transfer.export.aside import cannot_write
+from keras_transfer.export.names import ANSWERS
 from keras_transfer.export.twin import float32_twin
 from keras_transfer.runtime import load_keras, load_tensorflow, quiet_stderr
 
+LIMITS = (  # what the decoder inside does otherwise than training
+    "EXIF rotation is ignored: turn pictures before sending them",
+    "BMP and TIFF are refused, and WebP that is animated or has alpha",
+    "the clear colour of a GIF, and that of an RGB or grey PNG without alpha channel, stays opaque",
+    "16-bit PNG is cut to 8 bits where training rounds: one level at most",
+    "a damaged PNG is refused that careful decoders still read",
+)
+
 
 def export_saved_model(model, folder, about, sample=None):
-    """Write `model` as a SavedModel with four signatures, and `classes.txt` beside it.
+    """Write `model` as a SavedModel with four signatures.
 
     - `serving_default`: `picture_bytes`, string (n,), each a whole JPEG, PNG, WebP or GIF file
       (its first frame) -> `probabilities` float32 (n, k) (`values` for a regression) and, for a
@@ -21,17 +29,14 @@ def export_saved_model(model, folder, about, sample=None):
     - `classes`: nothing -> `classes`, string (k,), the names in the order of the answers.
 
     Pictures are decoded as in training: exact inverse DCT, grey, palette and CMYK as RGB, alpha
-    on white, the same antialiased resizing. What TensorFlow's decoders cannot do: EXIF rotation
-    is ignored (turn the picture before sending it); BMP and TIFF are refused; the one transparent
-    colour of an RGB or grey PNG without alpha channel stays opaque; 16-bit PNG is cut to 8 bits
-    where training rounds, one level at most.
+    on white, the same antialiased resizing. What TensorFlow's decoders do otherwise: LIMITS.
 
     Augmentation cannot get in: the model is called with `training=False`, and in float32
     (`float32_twin`).
 
     Args:
         model: one flat `keras.Model`, pixels 0..255 float32 (n, s, s, 3) to answers (n, k).
-        folder: what becomes the SavedModel; one that is there is replaced once all is written.
+        folder: what becomes the SavedModel; not there yet.
         about: `export.about.About`; it goes into the folder as `keras_transfer.json`.
         sample: not asked for here.
 
@@ -46,12 +51,10 @@ def export_saved_model(model, folder, about, sample=None):
     archive = keras.export.ExportArchive()
     for name, function, signature in endpoints.all():
         archive.add_endpoint(name, function, input_signature=signature)
-    with written_aside(folder) as fresh:
-        error = _write_quietly(tf, archive, fresh)
-        if error is not None:
-            raise cannot_write(folder, error.message.splitlines()[0])
-        (fresh / MEMBER).write_text(about_text(about), encoding="utf-8")
-    write_text(Path(folder).parent / BESIDE, name_lines(about.outputs))
+    error = _write_quietly(tf, archive, folder)
+    if error is not None:
+        raise cannot_write(folder, error.message.splitlines()[0])
+    (Path(folder) / MEMBER).write_text(about_text(about), encoding="utf-8")
 
 
 def _write_quietly(tf, archive, folder):
@@ -134,11 +137,16 @@ def _decode(tf, data):
 
     def opaque():
         pixels = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
-        # the operation also reads PNG, GIF and WebP; the last comes as a row of frames
+        # the operation also reads PNG and WebP; the last comes as a row of frames
         frames = tf.reshape(pixels, tf.concat([[-1], tf.shape(pixels)[-3:]], axis=0))
         return frames[0]
 
-    pixels = tf.cond(_is_clear_png(tf, data), on_white, opaque)
+    def first_frame():
+        return tf.io.decode_gif(data)[0]
+
+    is_gif = tf.equal(tf.strings.substr(tf.strings.join([data, b"\0\0\0"]), 0, 3), b"GIF")
+    still = lambda: tf.cond(_is_clear_png(tf, data), on_white, opaque)  # noqa: E731
+    pixels = tf.cond(is_gif, first_frame, still)
     return tf.ensure_shape(pixels, (None, None, 3))
 
 

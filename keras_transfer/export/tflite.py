@@ -3,16 +3,15 @@
 from pathlib import Path
 
 from keras_transfer.errors import UserError
-from keras_transfer.export.aside import write_text, written_aside
 from keras_transfer.export.metadata import add_metadata
-from keras_transfer.export.names import ANSWERS, BESIDE, name_lines
+from keras_transfer.export.names import ANSWERS
 from keras_transfer.export.saved_model import require_tensorflow
 from keras_transfer.export.twin import float32_twin
 from keras_transfer.features.litert import convert_traced, trace
 
 
 def export_tflite(model, path, about, sample=None, numbers="float32", any_size=False):
-    """Write `model` as one TFLite file of built-in operations, and `classes.txt` beside it.
+    """Write `model` as one TFLite file of built-in operations.
 
     Input `pixels`: float32 (1, s, s, 3), RGB 0..255; the batch may be resized. Output
     `probabilities` (`values` for a regression): float32 (1, k). Names, what the answers mean and
@@ -20,7 +19,7 @@ def export_tflite(model, path, about, sample=None, numbers="float32", any_size=F
 
     Args:
         model: one flat `keras.Model`; one of mixed precision is written as its float32 twin.
-        path: of the file; one that is there is replaced once the new one is whole.
+        path: of the file to make.
         about: `export.about.About`.
         sample: not asked for here.
         numbers: what the weights are stored as: float32, float16 (half the size; computed in
@@ -28,8 +27,7 @@ def export_tflite(model, path, about, sample=None, numbers="float32", any_size=F
         any_size: the input is (1, height, width, 3), resized inside without antialiasing.
 
     Raises:
-        UserError: another backend than TensorFlow, an operation that TFLite lacks (named), a
-            place that cannot be written.
+        UserError: another backend than TensorFlow, an operation that TFLite lacks (named).
     """
     require_tensorflow()
     if any_size:
@@ -37,7 +35,7 @@ def export_tflite(model, path, about, sample=None, numbers="float32", any_size=F
     twin = float32_twin(model)
     traced = trace(twin, ANSWERS[about.task], any_size)
     data = convert_traced(traced, twin.weights, SETTINGS[numbers])
-    write_tflite(add_metadata(data, about), path, about)
+    Path(path).write_bytes(add_metadata(data, about))
 
 
 def require_squeeze(about):
@@ -45,13 +43,6 @@ def require_squeeze(about):
     if about.resize != "squeeze":
         advice = "The saved_model resizes as in training: take its signature serve_any_size"
         raise UserError("a file for any size squeezes pictures", f"--resize {about.resize}", advice)
-
-
-def write_tflite(data, path, about):
-    """Put the bytes of a file in place, whole, and the names beside it."""
-    with written_aside(path) as fresh:
-        fresh.write_bytes(data)
-    write_text(Path(path).parent / BESIDE, name_lines(about.outputs))
 
 
 def _float16(tf, converter):

@@ -21,15 +21,14 @@ import numpy as np
 
 from keras_transfer import progress
 from keras_transfer.errors import UserError
-from keras_transfer.export.comparing import agreeing
+from keras_transfer.export.comparing import AGREE
 from keras_transfer.export.metadata import add_metadata
 from keras_transfer.export.names import ANSWERS
 from keras_transfer.export.readers import TFLiteReader
 from keras_transfer.export.saved_model import require_tensorflow
-from keras_transfer.export.tflite import write_tflite
 from keras_transfer.export.twin import float32_twin
 from keras_transfer.features.engines import BATCH, keras_engine, run_batches
-from keras_transfer.features.litert import convert_traced, converter_for, trace
+from keras_transfer.features.litert import convert_traced, converter_error, converter_for, trace
 from keras_transfer.runtime import load_tensorflow, quiet_stderr
 from keras_transfer.tasks import find_task
 
@@ -65,22 +64,35 @@ RECIPES = (
 
 
 def export_int8(model, path, about, sample=None):
-    """Write `model` as an int8 TFLite file, and `classes.txt` beside it.
+    """Write `model` as an int8 TFLite file.
 
     As `export.tflite.export_tflite`, but for the input, uint8 (1, s, s, 3), or float32 where a
     recipe with layers in float, or with activations of 16 bits, was needed.
 
     Args:
-        sample: uint8 (m, s, s, 3), training pictures.
+        sample: gives training pictures, uint8 (m, s, s, 3).
+
+    Returns:
+        dict: recipe, its name; input, the type of its pixels.
 
     Raises:
         UserError: as there; no training pictures; no recipe works.
     """
     require_tensorflow()
-    if sample is None or not len(sample):
+    pictures = sample() if sample else ()
+    if not len(pictures):
         raise UserError("int8 needs training pictures to measure ranges on", "none")
-    quantiser = _Quantiser(float32_twin(model), about, sample)
-    write_tflite(quantiser.best(), path, about)
+    recipe, data = _Quantiser(float32_twin(model), about, pictures).best()
+    Path(path).write_bytes(data)
+    return {"recipe": recipe.name, "input": _input(path)}
+
+
+def _input(path):
+    """The type of a file's pixels; a UserError where uint8 does not mean 0..255."""
+    source = TFLiteReader(path).source
+    if source["dtype"] == np.uint8 and source["quantization"] != (1.0, 0):
+        raise UserError("the quantiser changed the scale of pixels", source["quantization"])
+    return np.dtype(source["dtype"]).name
 
 
 class _Quantiser:
@@ -95,16 +107,21 @@ class _Quantiser:
         self._sensitive = None
 
     def best(self):
-        """The file (bytes) of the first recipe that agrees ENOUGH, else of the best one."""
+        """(recipe, file) of the first recipe that agrees ENOUGH, else of the best one.
+
+        Activations of 16 bits make a file many times slower: it is the last resort.
+        """
         best, highest, tried = None, -1.0, set()
         for recipe in RECIPES:
             calibrated = min(recipe.calibrated or len(self.sample), len(self.sample))
-            if recipe._replace(name="", calibrated=calibrated) in tried:
+            if (same := recipe._replace(name="", calibrated=calibrated)) in tried:
                 continue  # there are no more pictures
-            tried.add(recipe._replace(name="", calibrated=calibrated))
+            if recipe.activations == 16 and highest >= AGREE:
+                continue
+            tried.add(same)
             data, agreement = self._try(recipe, calibrated)
             if data is not None and agreement > highest:
-                best, highest = data, agreement
+                best, highest = (recipe, data), agreement
             if highest >= ENOUGH:
                 break
         if best is None:
@@ -117,11 +134,11 @@ class _Quantiser:
         try:
             data = add_metadata(self._quantise(recipe, self.sample[:calibrated]), self.about)
             found = _answers(data, self.blends)
-        except (UserError, RuntimeError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0]
+        except (UserError, RuntimeError, ValueError, converter_error()) as error:
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             progress.say(f"int8, {recipe.name}: cannot be made ({reason})")
             return None, 0.0
-        agreement = float(agreeing(self.task, self.expected, found).mean())
+        agreement = float(self.task.agreement(self.expected, found).mean())
         progress.say(
             f"int8, {recipe.name}: {len(data) / 2**20:.1f} MiB, answers {agreement:.1%} of "
             f"{len(self.blends)} blended training pictures as the model does"
@@ -151,7 +168,7 @@ class _Quantiser:
             return debugger.get_nondebug_quantized_model()
 
     def _debugger(self, tf, settings):
-        examined = self.sample[-EXAMINED:]
+        examined = self.sample[:EXAMINED]
         with quiet_stderr(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it still runs TensorFlow's own interpreter
             return tf.lite.experimental.QuantizationDebugger(
@@ -163,6 +180,10 @@ class _Quantiser:
 def _set_int8(tf, converter, pictures, activations):
     kinds = tf.lite.OpsSet
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    # all of 0..255 is measured, whatever these pictures have of it: the file reads plain pixels
+    whole = pictures[:1].copy()
+    whole[0, 0, 0], whole[0, -1, -1] = 0, 255
+    pictures = np.concatenate([whole, pictures])
     converter.representative_dataset = lambda: ([one[None].astype(np.float32)] for one in pictures)
     if activations == 16:
         wide = kinds.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8

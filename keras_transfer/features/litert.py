@@ -76,13 +76,18 @@ def is_small(network):
 
 def _convert_quietly(tf, traced, weights, settings):
     """(bytes, None), or (None, the converter's error): its hundreds of lines are held back."""
-    from tensorflow.lite.python.convert import ConverterError
-
     with quiet_stderr():
         try:
             return converter_for(tf, traced, weights, settings).convert(), None
-        except ConverterError as error:
+        except converter_error() as error:
             return None, error
+
+
+def converter_error():
+    """The class of what the converter raises; it derives from nothing but Exception."""
+    from tensorflow.lite.python.convert import ConverterError
+
+    return ConverterError
 
 
 def _cannot_convert(error):

@@ -61,7 +61,15 @@ class Classification:
 
     def quality(self, targets, predictions):
         """Accuracy."""
-        return float((predictions.argmax(axis=1) == targets).mean())
+        return float(self.rightness(targets, predictions).mean())
+
+    def rightness(self, targets, predictions):
+        """1 for each picture (n,) that is answered rightly, else 0; the mean is the accuracy."""
+        return (predictions.argmax(axis=1) == targets).astype(np.float64)
+
+    def agreement(self, expected, found):
+        """1 for each picture (n,) to which two models say the same, else 0."""
+        return (expected.argmax(axis=1) == found.argmax(axis=1)).astype(np.float64)
 
     def read(self, prediction):
         """One prediction (k,) as the label that a person reads."""

@@ -63,7 +63,23 @@ class Multilabel:
         """Share of labels that are right."""
         return float(((predictions >= self.threshold) == (targets > 0.5)).mean())
 
+    def rightness(self, targets, predictions):
+        """Of the labels that a picture carries or is given, the share that are both, (n,).
+
+        Jaccard's index: labels that are rightly absent, most of many, say nothing.
+        """
+        return _jaccard(targets > 0.5, predictions >= self.threshold)
+
+    def agreement(self, expected, found):
+        """The same of the labels that two models give, (n,)."""
+        return _jaccard(expected >= self.threshold, found >= self.threshold)
+
     def read(self, prediction):
         """One prediction (k,) as the labels at or above the threshold, joined by a bar."""
         chosen = [n for n, p in zip(self.outputs, prediction, strict=True) if p >= self.threshold]
         return "|".join(chosen)
+
+
+def _jaccard(one, other):
+    both, either = (one & other).sum(axis=1), (one | other).sum(axis=1)
+    return np.where(either > 0, both / np.maximum(either, 1), 1.0)

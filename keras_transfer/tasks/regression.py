@@ -7,6 +7,8 @@ import numpy as np
 
 from keras_transfer.errors import UserError
 
+NEAR = 0.1  # of the spread of a model's numbers: another that says so says the same
+LEAST_SPREAD = 0.01  # of the largest number: numbers that hardly differ have no spread to speak of
 LARGEST = 1e15  # squares of larger numbers leave float32
 
 
@@ -77,6 +79,15 @@ class Regression:
         """1 - mean squared error in units of the spread in train."""
         return float(1.0 - self.losses(targets, predictions).mean())
 
+    def rightness(self, targets, predictions):
+        """1 - squared error of each picture (n,) in units of targets' spread; the mean is R2."""
+        return 1.0 - (((predictions - targets) / _spread(targets)) ** 2).mean(axis=1)
+
+    def agreement(self, expected, found):
+        """1 for each picture (n,) to which two models say numbers within NEAR, else 0."""
+        near = np.abs(found - expected) <= NEAR * _spread(expected)
+        return near.all(axis=1).astype(np.float64)
+
     def read(self, prediction):
         """One prediction (t,) as text."""
         return "|".join(f"{number:.6g}" for number in prediction)
@@ -88,3 +99,9 @@ def _rows(labels):
 
 def _matrix(labels):
     return np.array(_rows(labels), dtype=np.float32)
+
+
+def _spread(numbers):
+    """Spread (t,) of numbers (n, t), but at least a hundredth of the largest."""
+    largest = np.maximum(np.abs(numbers).max(axis=0), 1e-30)
+    return np.maximum(numbers.std(axis=0), LEAST_SPREAD * largest)
