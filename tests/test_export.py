@@ -153,6 +153,7 @@ def encoded_kinds():
         "clear palette png": picture_bytes(palette, "PNG", transparency=3),
         "webp": picture_bytes(colour, "WEBP", lossless=True),
         "gif": picture_bytes(palette, "GIF"),
+        "moving gif": picture_bytes(palette, "GIF", save_all=True, append_images=[grey]),
     }
 
 

@@ -144,8 +144,10 @@ def _decode(tf, data):
     def first_frame():
         return tf.io.decode_gif(data)[0]
 
+    def still():
+        return tf.cond(_is_clear_png(tf, data), on_white, opaque)
+
     is_gif = tf.equal(tf.strings.substr(tf.strings.join([data, b"\0\0\0"]), 0, 3), b"GIF")
-    still = lambda: tf.cond(_is_clear_png(tf, data), on_white, opaque)  # noqa: E731
     pixels = tf.cond(is_gif, first_frame, still)
     return tf.ensure_shape(pixels, (None, None, 3))
 
