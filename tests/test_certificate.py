@@ -15,7 +15,7 @@ from keras_transfer.data.images import load_picture
 from keras_transfer.errors import UserError
 from keras_transfer.export import FORMATS, export_model
 from keras_transfer.export.certificate import Examiner, fingerprint, read_certificate
-from keras_transfer.export.comparing import AGREE, compare, judge_file
+from keras_transfer.export.comparing import AGREE, compare, judge_file, task_of
 from keras_transfer.export.evidence import Evidence
 from keras_transfer.export.exports import write_exports
 from keras_transfer.export.golden import read_golden
@@ -318,6 +318,19 @@ def test_what_has_no_spread_is_compared_all_the_same():
         assert verdict.passed
         assert np.isfinite(verdict.p_value)
         assert not judge_file(task, numbers, numbers, numbers + 5, 0.01).passed
+
+
+def test_numbers_agree_in_units_of_the_labels():
+    from keras_transfer.model.factory import build_model
+
+    settings = {"image_size": 32, "weights": "none", "scale": [4.0], "offset": [10.0]}
+    model = build_model("mobilenet_v2_0.35", "regression", 1, **settings)
+    task = task_of(about("regression", names=["cells"]), model)
+    assert task.scale == (4.0,)
+    numbers = np.linspace(9.9, 10.1, 20)[:, None]  # a model that hardly tells pictures apart
+    assert judge_file(task, numbers, numbers, numbers + 0.3, 1.0).p_value < 0.01
+    assert task.agreement(numbers, numbers + 0.39).all()
+    assert not task.agreement(numbers, numbers + 0.41).any()
 
 
 def test_a_label_that_vanishes_shows_among_many_labels():

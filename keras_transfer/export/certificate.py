@@ -13,13 +13,12 @@ from keras_transfer.data.images import load_picture, read_picture
 from keras_transfer.data.pictures import WORKERS
 from keras_transfer.errors import PictureError
 from keras_transfer.evaluate.scores import headline, score_split
-from keras_transfer.export.comparing import AGREE, compare, judge_file
+from keras_transfer.export.comparing import AGREE, compare, judge_file, task_of
 from keras_transfer.export.readers import BATCH, open_timed
 from keras_transfer.export.saved_model import LIMITS
 from keras_transfer.features.engines import BATCH as ENGINE_BATCH
 from keras_transfer.features.engines import keras_engine, run_batches
 from keras_transfer.runtime import cores, machine, versions
-from keras_transfer.tasks import find_task
 
 FILE = "certificate.json"
 WARM_UP, TIMED = 3, 30  # single pictures: before, and while the clock runs
@@ -35,7 +34,7 @@ class Examiner:
 
     def __init__(self, model, about, evidence, max_drop=0.01):
         self.about, self.evidence, self.max_drop = about, evidence, max_drop
-        self.task = find_task(about.task).of_outputs(about.outputs)
+        self.task = task_of(about, model)
         self._model, self._phone = model, None
         self.expected = run_batches(keras_engine(model, ENGINE_BATCH), evidence.pixels)
 

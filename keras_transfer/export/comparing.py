@@ -1,9 +1,12 @@
 """How much an exported file loses, picture by picture, and whether that is more than chance."""
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+
+from keras_transfer.tasks import find_task
 
 AGREE = 0.90  # a file that answers less of the pictures as the model does has failed
 CHANCE = 0.05  # of calling a file worse that is not
@@ -13,6 +16,13 @@ FEWEST = 5  # changes for the worse, none for the better, that an exact test cal
 FLIPS = 9999  # of signs, where groups are compared
 MOST_PICTURES = 1_000_000
 LISTED = 50  # pictures that changed their answer, by name
+
+
+def task_of(about, model):
+    """The task of `model`; a regression knows the spread of the labels by its output layer."""
+    task = find_task(about.task).of_outputs(about.outputs)
+    spread = getattr(model.layers[-1], "scale", None)
+    return task if spread is None else replace(task, scale=tuple(map(float, np.ravel(spread))))
 
 
 def compare(task, expected, found, shown):

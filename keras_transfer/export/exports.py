@@ -10,11 +10,10 @@ from keras_transfer.errors import UserError, unknown_name
 from keras_transfer.export import FORMATS, export_model
 from keras_transfer.export.aside import write_text
 from keras_transfer.export.certificate import FILE, Examiner, read_certificate
-from keras_transfer.export.comparing import AGREE
+from keras_transfer.export.comparing import AGREE, task_of
 from keras_transfer.export.golden import choose_golden, read_golden, write_golden
 from keras_transfer.export.readers import open_export, require
 from keras_transfer.export.twin import float32_twin
-from keras_transfer.tasks import find_task
 
 SAFER = {  # what to take where a format fails: larger, and nearer to the model
     "tflite-int8": "tflite-dynamic",
@@ -46,7 +45,7 @@ def write_exports(model, about, folder, formats, pixels, evidence=None, max_drop
     check_formats(formats, evidence)
     folder, twin = Path(folder), float32_twin(model)
     expected = np.asarray(twin.predict(pixels.astype(np.float32), verbose=0))
-    task = find_task(about.task).of_outputs(about.outputs)
+    task = task_of(about, twin)
     examiner = evidence and Examiner(twin, about, evidence, max_drop)
     if examiner:
         _record(folder, {"schema": 1, "task": about.task, "model": examiner.examine_model()})

@@ -21,7 +21,7 @@ import numpy as np
 
 from keras_transfer import progress
 from keras_transfer.errors import UserError
-from keras_transfer.export.comparing import AGREE
+from keras_transfer.export.comparing import AGREE, task_of
 from keras_transfer.export.metadata import add_metadata
 from keras_transfer.export.names import ANSWERS
 from keras_transfer.export.readers import TFLiteReader
@@ -30,7 +30,6 @@ from keras_transfer.export.twin import float32_twin
 from keras_transfer.features.engines import BATCH, keras_engine, run_batches
 from keras_transfer.features.litert import convert_traced, converter_error, converter_for, trace
 from keras_transfer.runtime import load_tensorflow, quiet_stderr
-from keras_transfer.tasks import find_task
 
 FEW = 200  # pictures to calibrate on; of more the ranges hardly change
 BLENDS = 200  # blended pictures to judge by
@@ -101,7 +100,7 @@ class _Quantiser:
     def __init__(self, network, about, sample):
         self.network, self.about, self.sample = network, about, sample
         self.traced = trace(network, ANSWERS[about.task])
-        self.task = find_task(about.task).of_outputs(about.outputs)
+        self.task = task_of(about, network)
         self.blends = blend(sample, BLENDS)
         self.expected = run_batches(keras_engine(network, BATCH), self.blends)
         self._sensitive = None

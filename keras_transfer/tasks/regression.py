@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_transfer.errors import UserError
 
-NEAR = 0.1  # of the spread of a model's numbers: another that says so says the same
+NEAR = 0.1  # of the spread of the labels: numbers that lie nearer than this say the same
 LEAST_SPREAD = 0.01  # of the largest number: numbers that hardly differ have no spread to speak of
 LARGEST = 1e15  # squares of larger numbers leave float32
 
@@ -85,7 +85,7 @@ class Regression:
 
     def agreement(self, expected, found):
         """1 for each picture (n,) to which two models say numbers within NEAR, else 0."""
-        near = np.abs(found - expected) <= NEAR * _spread(expected)
+        near = np.abs(found - expected) <= NEAR * np.array(self.scale)
         return near.all(axis=1).astype(np.float64)
 
     def read(self, prediction):
