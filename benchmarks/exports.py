@@ -53,7 +53,8 @@ def main():
     for base in asked.bases:
         found[base] = measure(base, files.get(base), PICTURES / asked.set)
         print_rows(base, found[base])
-    keep(f"exports_{asked.set}", {"asked": dataclasses.asdict(asked), "bases": found})
+        # base by base: together they take most of an hour
+        keep(f"exports_{asked.set}", {"asked": dataclasses.asdict(asked), "bases": found})
 
 
 def measure(base, file, folder):
@@ -70,7 +71,7 @@ def measure(base, file, folder):
                 found[name] = {"refused": str(error)}
                 continue
             found[name] = row(entry)
-            if name.startswith("tflite"):
+            if name.startswith("tflite") and not name.endswith("any-size"):
                 found[name] |= by_mediapipe(run, entry)
         return {"weights": "ImageNet" if weights != "none" else "none", **found, **model_row(run)}
 

@@ -354,5 +354,9 @@ def test_the_smallest_base_of_each_family_answers_alike_in_every_format(base, tm
     # between pictures, not only between classes
     assert logits.std(axis=0).min() > 0.05 * np.ptp(logits)
     for name in EXACT:
+        if base == "convnext_tiny" and name.startswith("onnx"):  # what tf2onnx 1.17 lacks
+            with pytest.raises(UserError, match=r"ONNX has no such operation.*Erfc"):
+                export_model(model, name, tmp_path, about(size=size), pixels, expected)
+            continue
         report = export_model(model, name, tmp_path, about(size=size), pixels, expected)
         assert report["difference"] < TOLERANCE

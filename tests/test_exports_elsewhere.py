@@ -109,6 +109,16 @@ def test_mediapipe_loads_the_file_as_it_is(name, everywhere):
             np.testing.assert_allclose([scores[n] for n in run.classes], wanted, atol=0.005)
 
 
+def test_mediapipe_refuses_a_file_for_any_size(everywhere):
+    pytest.importorskip("mediapipe")
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    file = everywhere[0].folder / "exports" / "model-any-size.tflite"
+    options = vision.ImageClassifierOptions(BaseOptions(model_asset_path=str(file)))
+    with pytest.raises((OSError, RuntimeError, ValueError), match="metadata"):
+        vision.ImageClassifier.create_from_options(options)
+
+
 def test_metadata_says_what_phones_read(everywhere):
     pytest.importorskip("mediapipe")
     from mediapipe.tasks.metadata import metadata_schema_py_generated as schema

@@ -1,5 +1,6 @@
 """An ONNX file for servers without TensorFlow: uint8 pixels in, names inside."""
 
+import logging
 from pathlib import Path
 
 from keras_transfer.errors import UserError
@@ -37,6 +38,7 @@ def export_onnx(model, path, about, sample=None, any_size=False):
 
 def _convert(network, answer, any_size):
     """The `onnx.ModelProto` of a float32 network."""
+    import onnx
     import tf2onnx
 
     tf = load_tensorflow()
@@ -49,11 +51,14 @@ def _convert(network, answer, any_size):
             pixels = tf.ensure_shape(tf.image.resize(pixels, shape[1:3]), shape)
         return {answer: network(pixels, training=False)}
 
+    # it logs each operation that it lacks as an error: they are named below
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     with quiet_stderr():
         converted, _ = tf2onnx.convert.from_function(
             tf.function(serve, autograph=False), input_signature=[signature], opset=OPSET
         )
-    lacking = sorted({node.op_type for node in converted.graph.node if node.domain})
+    kinds = {(node.op_type, node.domain) for node in converted.graph.node}
+    lacking = sorted(kind for kind, domain in kinds if not onnx.defs.has(kind, domain))
     if lacking:
         raise UserError("ONNX has no such operation", ", ".join(lacking), "Take another format")
     return converted

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from keras_transfer.errors import UserError
-from keras_transfer.export.metadata import add_metadata
+from keras_transfer.export.metadata import add_metadata, append_files
 from keras_transfer.export.names import ANSWERS
 from keras_transfer.export.saved_model import require_tensorflow
 from keras_transfer.export.twin import float32_twin
@@ -35,7 +35,10 @@ def export_tflite(model, path, about, sample=None, numbers="float32", any_size=F
     twin = float32_twin(model)
     traced = trace(twin, ANSWERS[about.task], any_size)
     data = convert_traced(traced, twin.weights, SETTINGS[numbers])
-    Path(path).write_bytes(add_metadata(data, about))
+    # MediaPipe loads a file for any size and then takes it for one of a single pixel: with names
+    # but without metadata it refuses
+    write = append_files if any_size else add_metadata
+    Path(path).write_bytes(write(data, about))
 
 
 def require_squeeze(about):

@@ -12,6 +12,7 @@ loses most on new pictures, and which recipe mends it.
 
 import csv
 import io
+import math
 import tempfile
 import warnings
 from pathlib import Path
@@ -33,7 +34,7 @@ from keras_transfer.runtime import load_tensorflow, quiet_stderr
 
 FEW = 200  # pictures to calibrate on; of more the ranges hardly change
 BLENDS = 200  # blended pictures to judge by
-ENOUGH = 0.95  # of the blends a file must answer as the model does, or more is tried
+ENOUGH = 0.97  # of the blends a file must answer as the model does, or more is tried
 EXAMINED = 16  # pictures to measure how much each layer loses
 
 
@@ -58,6 +59,7 @@ RECIPES = (
     Recipe("more pictures to calibrate on", None),
     Recipe("the 3 most sensitive layers in float", spared=3),
     Recipe("the 6 most sensitive layers in float", spared=6),
+    Recipe("the 12 most sensitive layers in float", spared=12),
     Recipe("activations of 16 bits", activations=16),  # many times slower, so the last
 )
 
@@ -65,8 +67,8 @@ RECIPES = (
 def export_int8(model, path, about, sample=None):
     """Write `model` as an int8 TFLite file.
 
-    As `export.tflite.export_tflite`, but for the input, uint8 (1, s, s, 3), or float32 where a
-    recipe with layers in float, or with activations of 16 bits, was needed.
+    As `export.tflite.export_tflite`, but for the input, uint8 (1, s, s, 3), or float32 where
+    activations of 16 bits were needed.
 
     Args:
         sample: gives training pictures, uint8 (m, s, s, 3).
@@ -103,14 +105,14 @@ class _Quantiser:
         self.task = task_of(about, network)
         self.blends = blend(sample, BLENDS)
         self.expected = run_batches(keras_engine(network, BATCH), self.blends)
-        self._sensitive = None
+        self._measured = None
 
     def best(self):
-        """(recipe, file) of the first recipe that agrees ENOUGH, else of the best one.
+        """(recipe, file) of the first recipe that agrees ENOUGH, else of the nearest to the model.
 
         Activations of 16 bits make a file many times slower: it is the last resort.
         """
-        best, highest, tried = None, -1.0, set()
+        best, nearest, highest, tried = None, math.inf, 0.0, set()
         for recipe in RECIPES:
             calibrated = min(recipe.calibrated or len(self.sample), len(self.sample))
             if (same := recipe._replace(name="", calibrated=calibrated)) in tried:
@@ -118,31 +120,34 @@ class _Quantiser:
             if recipe.activations == 16 and highest >= AGREE:
                 continue
             tried.add(same)
-            data, agreement = self._try(recipe, calibrated)
-            if data is not None and agreement > highest:
-                best, highest = (recipe, data), agreement
-            if highest >= ENOUGH:
-                break
+            data, agreement, distance = self._try(recipe, calibrated)
+            highest = max(highest, agreement)
+            if distance < nearest:
+                best, nearest = (recipe, data), distance
+            if agreement >= ENOUGH:
+                return recipe, data
         if best is None:
             advice = "Take tflite-dynamic or tflite-float16"
             raise UserError("this network cannot be quantised to int8", self.about.base, advice)
         return best
 
     def _try(self, recipe, calibrated):
-        """(the file, the share of blends on which it agrees); (None, 0) where it cannot be made."""
+        """(the file, the share of blends on which it agrees, its mean difference from the model);
+        (None, 0, infinity) where it cannot be made."""
         try:
             data = add_metadata(self._quantise(recipe, self.sample[:calibrated]), self.about)
             found = _answers(data, self.blends)
         except (UserError, RuntimeError, ValueError, converter_error()) as error:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             progress.say(f"int8, {recipe.name}: cannot be made ({reason})")
-            return None, 0.0
+            return None, 0.0, math.inf
         agreement = float(self.task.agreement(self.expected, found).mean())
+        distance = float(np.abs(found - self.expected).mean())
         progress.say(
             f"int8, {recipe.name}: {len(data) / 2**20:.1f} MiB, answers {agreement:.1%} of "
-            f"{len(self.blends)} blended training pictures as the model does"
+            f"{len(self.blends)} blended training pictures as the model does, {distance:.2g} apart"
         )
-        return data, agreement
+        return data, agreement, distance
 
     def _quantise(self, recipe, pictures):
         def settings(tf, converter):
@@ -150,30 +155,29 @@ class _Quantiser:
 
         if not recipe.spared:
             return convert_traced(self.traced, self.network.weights, settings)
-        return self._spare(recipe.spared, settings)
+        if self._measured is None:
+            self._measured = self._measure(settings)
+        calibrated, sensitive = self._measured
+        from tensorflow.lite.python.convert import mlir_quantize
 
-    def _spare(self, count, settings):
-        """The file with the layers that lose most left in float."""
-        tf = load_tensorflow()
-        debugger = self._debugger(tf, settings)
-        if self._sensitive is None:
-            self._sensitive = _rank_layers(debugger)
-        spared = tf.lite.experimental.QuantizationDebugOptions(
-            denylisted_nodes=self._sensitive[:count]
-        )
-        with quiet_stderr(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            debugger.options = spared  # converts
-            return debugger.get_nondebug_quantized_model()
+        with quiet_stderr():
+            return mlir_quantize(
+                calibrated,
+                input_data_type=load_tensorflow().uint8,
+                denylisted_nodes=sensitive[: recipe.spared],
+            )
 
-    def _debugger(self, tf, settings):
-        examined = self.sample[:EXAMINED]
+    def _measure(self, settings):
+        """(the network with the ranges of its activations, its layers, most sensitive first)."""
+        tf, examined = load_tensorflow(), self.sample[:EXAMINED]
         with quiet_stderr(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it still runs TensorFlow's own interpreter
-            return tf.lite.experimental.QuantizationDebugger(
+            debugger = tf.lite.experimental.QuantizationDebugger(
                 converter=converter_for(tf, self.traced, self.network.weights, settings),
                 debug_dataset=lambda: ([one[None].astype(np.float32)] for one in examined),
             )
+            debugger.run()
+        return debugger.calibrated_model, _rank_layers(debugger)
 
 
 def _set_int8(tf, converter, pictures, activations):
@@ -194,9 +198,6 @@ def _set_int8(tf, converter, pictures, activations):
 
 def _rank_layers(debugger):
     """Names of the layers' tensors, first the one whose error is largest beside its step."""
-    with quiet_stderr(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        debugger.run()
     text = io.StringIO()
     debugger.layer_statistics_dump(text)
     text.seek(0)
