@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from keras_transfer.bases.table import FAMILIES
-from keras_transfer.data.images import RESIZES, load_picture, resize_pixels
+from keras_transfer.data.images import RESIZES, load_picture
 from keras_transfer.errors import UserError
 from keras_transfer.export import FORMATS, export_model
 from keras_transfer.export.check import (
@@ -22,7 +22,6 @@ from keras_transfer.export.check import (
     check_export,
     logit_difference,
 )
-from keras_transfer.export.exports import any_size
 from keras_transfer.export.metadata import append_files
 from keras_transfer.export.names import read_names
 from keras_transfer.export.readers import BATCH, open_export
@@ -224,42 +223,6 @@ def test_the_tflite_file_takes_any_batch_and_holds_the_names(exported):
     signature = interpreter.get_signature_runner("serving_default")
     served = signature(pixels=pixels[:1].astype(np.float32))["probabilities"]
     np.testing.assert_allclose(served, expected[:1], atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("name", "resize_filter"),
-    [("tflite", "plain"), ("onnx", "plain"), ("openvino", "antialias")],
-)
-def test_a_file_for_any_size_resizes_for_itself(name, resize_filter, tmp_path):
-    model, pixels = tiny_model(), pictures(6)
-    (dynamic,) = any_size([name])
-    written = export_model(model, dynamic, tmp_path, about(), pixels, answers(model, pixels))
-    reader = open_export(written["path"])
-    assert reader.size is None
-    for height, width in ((SIZE, SIZE), (40, 70), (70, 40), (10, 12)):
-        picture = pictures(1, 70)[0][:height, :width]
-        square = np.round(resize_pixels(picture, SIZE, resize_filter=resize_filter).numpy())
-        found = reader.answers(picture[None])
-        np.testing.assert_allclose(found, answers(model, square[None]), atol=0.02)
-    padded, expected = about(resize="pad"), answers(model, pixels)
-    with pytest.raises(UserError, match="squeezes"):
-        export_model(model, dynamic, tmp_path, padded, pixels, expected)
-
-
-def test_a_saved_model_resizes_as_in_training(exported):
-    model, folder = exported
-    tf = load_tensorflow()
-    signature = tf.saved_model.load(str(folder / "saved_model")).signatures["serve_any_size"]
-    many = pictures(3, 70)[:, :40]
-    squares = np.stack([resize_pixels(one, SIZE, "crop").numpy() for one in many])
-    found = signature(pixels=tf.constant(many))["probabilities"].numpy()
-    np.testing.assert_allclose(found, answers(model, squares), atol=1e-5)
-
-
-def test_formats_that_cannot_be_for_any_size_say_so():
-    assert any_size(["saved_model", "onnx"]) == ("saved_model", "onnx-any-size")
-    with pytest.raises(UserError, match="tflite-int8 cannot be for pictures of any size"):
-        any_size(["tflite-int8"])
 
 
 def test_equal_models_are_equal_files(tmp_path):

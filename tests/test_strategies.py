@@ -12,7 +12,6 @@ from keras_transfer.data.pictures import Pictures
 from keras_transfer.errors import UserError
 from keras_transfer.model.factory import build_model
 from keras_transfer.strategies import check_strategy, find_strategy, recipes
-from keras_transfer.strategies.exact_head import ANSWERS, fit_head
 from keras_transfer.strategies.examples import Examples
 from keras_transfer.strategies.judging import (
     Judgement,
@@ -25,93 +24,6 @@ from keras_transfer.tasks import make_task
 from tests.conftest import KINDS, draw
 
 SMALL = "mobilenet_v2_0.35"
-
-
-def labels_of(task, count, generator):
-    if task == "classification":
-        return [("a", "b", "c")[number % 3] for number in range(count)]
-    if task == "multilabel":
-        return [tuple(n for n in "xyz" if generator.random() < 0.5) for _ in range(count)]
-    return [float(number) for number in generator.normal(50, 10, count)]
-
-
-def head_problem(task_name, count, width, seed=0, noise=0.25):
-    """Features in which the labels can be seen, among many that say nothing."""
-    generator = np.random.default_rng(seed)
-    labels = labels_of(task_name, count, generator)
-    task = make_task(task_name, labels, np.ones(count, bool))
-    targets = task.encode(labels)
-    shown = np.eye(3)[targets] if task_name == "classification" else targets
-    if task_name == "regression":
-        shown = (targets - 50) / 10
-    features = generator.normal(0, noise, (count, width))
-    features[:, : shown.shape[1]] += shown
-    features = features * generator.uniform(0.5, 2, width)
-    array = np.empty(count, object)
-    array[:] = labels
-    return features.astype(np.float32), targets, array, task
-
-
-@pytest.mark.parametrize("task_name", ["classification", "multilabel", "regression"])
-@pytest.mark.parametrize(("count", "width"), [(90, 300), (300, 20)])
-def test_the_head_finds_what_is_in_the_features(task_name, count, width):
-    features, targets, labels, task = head_problem(task_name, count, width)
-    groups = np.array([f"g{number}" for number in range(count)])
-    fit = slice(0, 2 * count // 3)
-    rest = slice(2 * count // 3, count)
-    ones = np.ones(count)
-    head = fit_head(features[fit], targets[fit], ones[fit], labels[fit], groups[fit], task, 0)
-    assert head.kernel.shape == (width, len(task.outputs))
-    answers = ANSWERS[task.activation](features[rest] @ head.kernel + head.bias)
-    if task.scale:
-        answers = answers * task.scale + task.offset
-    quality = task.quality(targets[rest], answers)
-    assert quality > {"classification": 0.6, "multilabel": 0.62, "regression": 0.25}[task_name]
-    assert len({row["strength"] for row in head.history}) == len(head.history) > 3
-
-
-def test_the_smaller_basis_gives_the_same_head_as_scikit_learn():
-    from sklearn.linear_model import LogisticRegression
-
-    features, targets, labels, task = head_problem("classification", 60, 200)
-    groups = np.array([f"g{number}" for number in range(60)])
-    head = fit_head(features, targets, np.ones(60), labels, groups, task, 0)
-    strength = min(head.history, key=lambda row: row["cross_validation_loss"])["strength"]
-    centred = features.astype(np.float64) - features.mean(axis=0, dtype=np.float64)
-    scaled = centred / np.sqrt(features.std(axis=0, dtype=np.float64))
-    scaled /= np.sqrt((scaled**2).mean())
-    whole = LogisticRegression(C=strength, max_iter=5000, tol=1e-8).fit(scaled, targets)
-    ours = ANSWERS["softmax"](features @ head.kernel + head.bias)
-    np.testing.assert_allclose(ours, whole.predict_proba(scaled), atol=5e-3)
-
-
-@pytest.mark.parametrize("task_name", ["classification", "multilabel", "regression"])
-def test_many_pictures_are_not_copied_and_give_the_same_head(task_name, monkeypatch):
-    features, targets, labels, task = head_problem(task_name, 300, 20)
-    groups = np.array([f"g{number}" for number in range(300)])
-    told = (targets, np.ones(300), labels, groups, task, 0)
-    few = fit_head(features.copy(), *told)
-    monkeypatch.setattr("keras_transfer.strategies.exact_head.MANY", 100)
-    given = features.copy()
-    many = fit_head(given, *told)
-    assert not np.array_equal(given, features)  # scaled where they lie
-    losses = [[row["cross_validation_loss"] for row in head.history] for head in (few, many)]
-    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-3)
-    activation = ANSWERS[task.activation]
-    answers = [activation(features @ head.kernel + head.bias) for head in (few, many)]
-    np.testing.assert_allclose(answers[1], answers[0], atol=5e-3)
-
-
-def test_a_label_that_all_or_none_carry_keeps_its_base_rate():
-    labels = [("x",) if number % 2 else ("x", "y") for number in range(40)]
-    task = make_task("multilabel", labels, np.ones(40, bool))
-    features = np.random.default_rng(0).normal(size=(40, 5)).astype(np.float32)
-    array = np.empty(40, object)
-    array[:] = labels
-    groups = np.array([f"g{number}" for number in range(40)])
-    head = fit_head(features, task.encode(labels), np.ones(40), array, groups, task, 0)
-    answers = ANSWERS["sigmoid"](features @ head.kernel + head.bias)
-    assert (answers[:, 0] > 0.9).all()
 
 
 @settings(max_examples=25, deadline=None)

@@ -1,0 +1,131 @@
+"""Whether a file loses more than chance: exact, honest about few pictures, fair to groups."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keras_transfer.export.comparing import compare, judge_file, task_of
+from keras_transfer.tasks import find_task
+from tests.tiny import about
+
+
+def judged(right_model, right_file, max_drop=0.01, groups=None):
+    """The Verdict of a two-class file, told which pictures each gets right."""
+    task = find_task("classification").of_outputs(("a", "b"))
+    targets = np.zeros(len(right_model), np.int64)
+    one, other = (np.eye(2)[1 - np.asarray(right, int)] for right in (right_model, right_file))
+    return judge_file(task, targets, one, other, max_drop, groups)
+
+
+def worse_by(count, of):
+    """A model that is always right, and a file that is not `count` times."""
+    right = np.ones(of, bool)
+    return right, np.arange(of) >= count
+
+
+def test_a_drop_counts_when_it_is_more_than_chance():
+    verdict = judged(*worse_by(30, of=1000))
+    assert not verdict.passed
+    assert verdict.drop == pytest.approx(0.03)
+    assert verdict.p_value == pytest.approx(0.5**30)  # McNemar: thirty changes, all for the worse
+    assert judged(*worse_by(30, of=1000), max_drop=0.05).passed
+    few = judged(*worse_by(4, of=100))
+    assert few.passed  # four of four changes: p = 1/16
+    assert not few.told
+    assert few.p_value == pytest.approx(1 / 16)
+
+
+def test_the_limit_of_a_drop_is_the_exact_one():
+    from scipy.stats import binom
+
+    verdict = judged(*worse_by(3, of=1000))
+    # Clopper and Pearson: with a share at the limit, so few or fewer come up in 5 % of draws
+    assert binom.cdf(3, 1000, verdict.drop_limit) == pytest.approx(0.05)
+    assert verdict.told
+    assert "no more than 0.01" in verdict.why
+
+
+@given(of=st.integers(5, 2000), share=st.floats(0, 0.09), max_drop=st.floats(0, 0.2))
+@settings(max_examples=60, deadline=None)
+def test_nothing_is_said_to_lose_no_more_that_did(of, share, max_drop):
+    verdict = judged(*worse_by(int(share * of), of), max_drop)
+    if "no more than" in verdict.why:
+        assert verdict.drop <= verdict.drop_limit <= max_drop
+    if not verdict.told:
+        assert verdict.passed
+        assert verdict.pictures_needed is None or verdict.pictures_needed > of
+
+
+def test_so_many_pictures_as_are_said_to_tell_do_most_of_the_time():
+    verdict = judged(*worse_by(4, of=100))
+    rng = np.random.default_rng(0)
+    told = 0
+    for _ in range(100):
+        lost = int(rng.binomial(verdict.pictures_needed, 0.04))
+        told += not judged(*worse_by(lost, of=verdict.pictures_needed)).passed
+    assert told >= 75
+
+
+def test_pictures_of_one_patient_count_as_one():
+    right, worse = worse_by(20, of=400)
+    alone = judged(right, worse)
+    assert alone.p_value < 0.001
+    patients = np.array([f"patient {row // 20}" for row in range(400)])  # the first lost all
+    together = judged(right, worse, groups=patients)
+    assert together.passed
+    assert together.p_value > 0.4
+    assert not together.told
+
+
+def test_what_has_no_spread_is_compared_all_the_same():
+    task = find_task("regression").of_outputs(("value",))
+    for count in (1, 5):
+        numbers = np.full((count, 1), 7.0)
+        verdict = judge_file(task, numbers, numbers, numbers + 1e-6, 0.01)
+        assert verdict.passed
+        assert np.isfinite(verdict.p_value)
+        assert not judge_file(task, numbers, numbers, numbers + 5, 0.01).passed
+
+
+def test_numbers_agree_in_units_of_the_labels():
+    from keras_transfer.model.factory import build_model
+
+    settings = {"image_size": 32, "weights": "none", "scale": [4.0], "offset": [10.0]}
+    model = build_model("mobilenet_v2_0.35", "regression", 1, **settings)
+    task = task_of(about("regression", names=["cells"]), model)
+    assert task.scale == (4.0,)
+    numbers = np.linspace(9.9, 10.1, 20)[:, None]  # a model that hardly tells pictures apart
+    assert judge_file(task, numbers, numbers, numbers + 0.3, 1.0).p_value < 0.01
+    assert task.agreement(numbers, numbers + 0.39).all()
+    assert not task.agreement(numbers, numbers + 0.41).any()
+
+
+def test_a_label_that_vanishes_shows_among_many_labels():
+    task = find_task("multilabel").of_outputs([f"label {place}" for place in range(80)])
+    rng = np.random.default_rng(0)
+    said = (rng.uniform(size=(200, 80)) < 0.05).astype(np.float64)
+    silent = said.copy()
+    silent[:, :40] = 0
+    verdict = judge_file(task, said, said, silent, 0.01)
+    assert not verdict.passed
+    nearly = said.copy()
+    nearly[::50, 3] = 1 - nearly[::50, 3]
+    assert judge_file(task, said, said, nearly, 0.01).passed
+
+
+@given(seed=st.integers(0, 10**6), count=st.integers(2, 80))
+@settings(max_examples=40, deadline=None)
+def test_a_file_that_answers_alike_passes_whatever_it_is_asked(seed, count):
+    rng = np.random.default_rng(seed)
+    for name, width in (("classification", 4), ("multilabel", 3), ("regression", 2)):
+        task = find_task(name).of_outputs(tuple("abcd"[:width]))
+        said = rng.dirichlet(np.ones(width), count)
+        targets = rng.integers(0, width, count) if name == "classification" else said.round()
+        verdict = judge_file(task, targets, said, said.copy(), 0.0)
+        assert verdict.passed
+        assert verdict.drop == 0
+        assert task.agreement(said, said).all()
+        compared = compare(task, said, said, [str(row) for row in range(count)])
+        assert compared["largest_difference"] == 0
+        assert compared["changed"] == []
