@@ -172,6 +172,11 @@ def _texts(attributes, name):
     return [text.decode() if isinstance(text, bytes) else str(text) for text in found]
 
 
+def _three(numbers):
+    """A number a channel; a layer keeps one where all channels have the same."""
+    return tuple(numbers) if isinstance(numbers, list) else (numbers,) * 3
+
+
 def read_scale(path):
     """(scale, offset) of the layer "scale" in a `.keras` of this package; None without one."""
     if not path.name.endswith(".keras"):
@@ -182,7 +187,7 @@ def read_scale(path):
         for layer in layers:
             settings = layer.get("config", {})
             if layer["class_name"] == "Rescaling" and settings["name"] == "scale":
-                return tuple(settings["scale"]), tuple(settings["offset"])
+                return _three(settings["scale"]), _three(settings["offset"])
     except UNREADABLE as error:
         raise _unreadable(path, error) from error
     return None
