@@ -90,3 +90,18 @@ def finished(tmp_path_factory):
     place = tmp_path_factory.mktemp("finished")
     photos = plant_classes(place, SPLITS)
     return kt.transfer(photos, image_size=64, out=place / "run", quiet=True), photos
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """(model, folder with every export for pictures of one size) of a tiny classification."""
+    from keras_transfer.export import FORMATS, export_model
+    from tests.tiny import about, answers, pictures, tiny_model
+
+    folder = tmp_path_factory.mktemp("exports")
+    model, pixels = tiny_model(), pictures(20)
+    for name in FORMATS:
+        if "any-size" not in name:
+            told, proof = about(resize="crop"), (pixels, answers(model, pixels))
+            export_model(model, name, folder, told, *proof, lambda: pictures(40, seed=5))
+    return model, folder

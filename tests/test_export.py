@@ -1,20 +1,13 @@
 """Exported files answer as the model does."""
 
-import io
-import json
 import os
-import subprocess
-import sys
-import zipfile
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from keras_transfer.bases.table import FAMILIES
-from keras_transfer.data.images import RESIZES, load_picture
 from keras_transfer.errors import UserError
 from keras_transfer.export import FORMATS, export_model
 from keras_transfer.export.check import (
@@ -22,35 +15,15 @@ from keras_transfer.export.check import (
     check_export,
     logit_difference,
 )
-from keras_transfer.export.metadata import append_files
-from keras_transfer.export.names import read_names
 from keras_transfer.export.readers import BATCH, open_export
-from keras_transfer.export.saved_model import export_saved_model
 from keras_transfer.export.tflite import export_tflite
 from keras_transfer.export.twin import float32_twin
-from keras_transfer.runtime import load_keras, load_tensorflow
-from tests.tiny import NAMES, OUTPUT, SIZE, about, answers, liven, pictures, tiny_model
+from keras_transfer.runtime import load_keras
+from tests.tiny import NAMES, OUTPUT, about, answers, liven, pictures, tiny_model
 
 FIXED = [name for name in FORMATS if "any-size" not in name]
 EXACT = [name for name, form in FORMATS.items() if form.exact]
 FAST = ("mobilenet_v2_0.35", "efficientnet_lite0", "vgg16")
-
-
-def picture_bytes(image, kind, **settings):
-    held = io.BytesIO()
-    image.save(held, kind, **settings)
-    return held.getvalue()
-
-
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory):
-    """(model, folder with both exports) of a tiny classification."""
-    folder = tmp_path_factory.mktemp("exports")
-    model, pixels = tiny_model(), pictures(20)
-    for name in FIXED:
-        told, proof = about(resize="crop"), (pixels, answers(model, pixels))
-        export_model(model, name, folder, told, *proof, lambda: pictures(40, seed=5))
-    return model, folder
 
 
 @pytest.mark.parametrize("task", list(OUTPUT))
@@ -130,126 +103,6 @@ def test_the_difference_of_extreme_answers_is_a_number():
     assert logit_difference(sure[:1], sure, "classification") == float("inf")
     even = np.full((2, 2), 0.5)
     assert logit_difference(even, even, "classification") == 0.0
-
-
-def encoded_kinds():
-    """The kinds of picture that the signature for bytes promises to read."""
-    rng = np.random.default_rng(0)
-    rgba = Image.fromarray(rng.integers(0, 256, (40, 60, 4)).astype(np.uint8))
-    colour = Image.fromarray(pictures(1, 64)[0][:48])
-    grey = colour.convert("L")
-    palette = colour.quantize(16)
-    return {
-        "jpeg": picture_bytes(colour, "JPEG", quality=90),
-        "grey jpeg": picture_bytes(grey, "JPEG"),
-        "cmyk jpeg": picture_bytes(colour.convert("CMYK"), "JPEG"),
-        "png": picture_bytes(colour, "PNG"),
-        "one-bit png": picture_bytes(grey.convert("1"), "PNG"),
-        "alpha png": picture_bytes(rgba, "PNG"),
-        "grey alpha png": picture_bytes(rgba.convert("LA"), "PNG"),
-        "palette png": picture_bytes(palette, "PNG"),
-        "large palette png": picture_bytes(colour.quantize(200), "PNG"),
-        "clear palette png": picture_bytes(palette, "PNG", transparency=3),
-        "webp": picture_bytes(colour, "WEBP", lossless=True),
-        "gif": picture_bytes(palette, "GIF"),
-        "moving gif": picture_bytes(palette, "GIF", save_all=True, append_images=[grey]),
-    }
-
-
-@pytest.mark.parametrize("resize", RESIZES)
-def test_encoded_pictures_are_read_as_in_training(resize, tmp_path):
-    model, kinds = tiny_model(), encoded_kinds()
-    export_saved_model(model, tmp_path / "saved", about(resize=resize))
-    tf = load_tensorflow()
-    served = tf.saved_model.load(str(tmp_path / "saved")).signatures["serving_default"](
-        picture_bytes=tf.constant(list(kinds.values()))
-    )
-    pixels = np.stack([load_picture(data, SIZE, resize) for data in kinds.values()])
-    expected = answers(model, pixels)
-    apart = np.abs(served["probabilities"].numpy() - expected).max(axis=1)
-    assert dict(zip(kinds, apart > 1e-5, strict=True)) == dict.fromkeys(kinds, False)
-    named = [label.decode() for label in served["label"].numpy()]
-    assert named == [NAMES[number] for number in expected.argmax(axis=1)]
-
-
-STRANGER = """
-import sys
-sys.modules["keras_transfer"] = None  # importing it fails, installed or not
-sys.modules["keras"] = None
-import tensorflow as tf
-signatures = tf.saved_model.load(sys.argv[1]).signatures
-data = open(sys.argv[2], "rb").read()
-answer = signatures["serving_default"](picture_bytes=tf.constant([data, data]))
-names = [name.decode() for name in signatures["classes"]()["classes"].numpy()]
-print(ascii(names), answer["probabilities"].numpy().tolist(), sep="\\n")
-"""
-
-
-def test_a_process_without_this_package_serves_jpegs(exported, tmp_path):
-    model, folder = exported
-    data = encoded_kinds()["jpeg"]
-    (tmp_path / "a.jpg").write_bytes(data)
-    done = subprocess.run(
-        [sys.executable, "-c", STRANGER, str(folder / "saved_model"), str(tmp_path / "a.jpg")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    names, served = done.stdout.splitlines()
-    assert names == ascii(NAMES)
-    expected = answers(model, load_picture(data, SIZE, "crop")[None])
-    np.testing.assert_allclose(
-        np.array(json.loads(served)), np.repeat(expected, 2, axis=0), atol=1e-5
-    )
-
-
-def test_the_tflite_file_takes_any_batch_and_holds_the_names(exported):
-    model, folder = exported
-    path, pixels = folder / "model.tflite", pictures(BATCH + 2)
-    expected = answers(model, pixels)
-    for n in (1, 5, BATCH + 2):
-        np.testing.assert_allclose(open_export(path).answers(pixels[:n]), expected[:n], atol=1e-5)
-    with zipfile.ZipFile(path) as archive:
-        assert archive.namelist() == ["labels.txt", "keras_transfer.json"]
-        assert archive.testzip() is None
-    assert read_names(path) == tuple(NAMES)
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(str(path))
-    (source,) = interpreter.get_input_details()
-    assert source["dtype"] == np.float32
-    assert source["shape_signature"].tolist() == [-1, SIZE, SIZE, 3]
-    signature = interpreter.get_signature_runner("serving_default")
-    served = signature(pixels=pixels[:1].astype(np.float32))["probabilities"]
-    np.testing.assert_allclose(served, expected[:1], atol=1e-5)
-
-
-def test_equal_models_are_equal_files(tmp_path):
-    for name in ("a.tflite", "b.tflite"):
-        load_keras().utils.clear_session()  # else the second one's layers have other names
-        export_tflite(tiny_model(seed=3), tmp_path / name, about())
-    assert (tmp_path / "a.tflite").read_bytes() == (tmp_path / "b.tflite").read_bytes()
-
-
-def test_a_file_without_names_has_none(tmp_path):
-    (tmp_path / "bare.tflite").write_bytes(b"flatbuffer")
-    assert read_names(tmp_path / "bare.tflite") == ()
-    (tmp_path / "named.tflite").write_bytes(append_files(b"flatbuffer", about(names=["a\nb", "c"])))
-    assert read_names(tmp_path / "named.tflite") == ("a b", "c")
-    assert (tmp_path / "named.tflite").read_bytes().startswith(b"flatbuffer")
-
-
-def test_an_operation_that_tflite_lacks_is_named(tmp_path, capfd):
-    keras, tf = load_keras(), load_tensorflow()
-    pixels = keras.Input((SIZE, SIZE, 3), name="pixels")
-    x = keras.layers.GlobalAveragePooling2D()(pixels)
-    x = keras.layers.Lambda(lambda x: tf.math.betainc(x, x, x / 255), output_shape=(3,))(x)
-    model = keras.Model(pixels, keras.layers.Dense(3, name="head")(x))
-    with pytest.raises(UserError, match="found: Betainc"):
-        export_tflite(model, tmp_path / "model.tflite", about())
-    assert os.listdir(tmp_path) == []
-    assert capfd.readouterr().err == ""
 
 
 def test_quiet_exporting_and_checking_are_silent(tmp_path, capfd, monkeypatch):
