@@ -115,17 +115,6 @@ def test_two_exports_of_one_model_with_dropout_answer_equally(certified, tmp_pat
             np.testing.assert_array_equal(one, other, err_msg=name)
 
 
-def test_int8_reads_plain_pixels_whatever_the_training_pictures_are(tmp_path):
-    dim = (pictures(60, seed=4) // 4 + 60).astype(np.uint8)
-    model, pixels = tiny_model(), (pictures(30, seed=6) // 4 + 60).astype(np.uint8)
-    expected = answers(model, pixels)
-    written = export_model(model, "tflite-int8", tmp_path, about(), pixels, expected, lambda: dim)
-    assert written["input"] == "uint8"
-    reader = open_export(written["path"])
-    assert reader.source["quantization"] == (1.0, 0)
-    assert np.abs(reader.answers(pixels) - expected).max() < 0.2
-
-
 def encode(pixels, kind, **settings):
     held = io.BytesIO()
     frames = [Image.fromarray(one) for one in pixels]

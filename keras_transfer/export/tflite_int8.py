@@ -6,15 +6,12 @@ more is tried, see RECIPES, and the log says what each gave.
 
 How much a file loses is judged on blends of two training pictures. The pictures themselves are
 known by heart: on them files agree with the model that do not on others. Half of one and half of
-another is as doubtful as a new picture: of three networks the difference on blends told which
-loses most on new pictures, and which recipe mends it.
+another is at least as doubtful as a new picture: how far a file's answers to blends are from the
+model's tells how far those to new pictures will be (`benchmarks/int8.py`).
 """
 
-import csv
-import io
 import math
 import tempfile
-import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +19,7 @@ import numpy as np
 
 from keras_transfer import progress
 from keras_transfer.errors import UserError
+from keras_transfer.export.calibrated import Calibrated, set_int8
 from keras_transfer.export.comparing import AGREE, task_of
 from keras_transfer.export.metadata import add_metadata
 from keras_transfer.export.names import ANSWERS
@@ -29,13 +27,11 @@ from keras_transfer.export.readers import TFLiteReader
 from keras_transfer.export.saved_model import require_tensorflow
 from keras_transfer.export.twin import float32_twin
 from keras_transfer.features.engines import BATCH, keras_engine, run_batches
-from keras_transfer.features.litert import convert_traced, converter_error, converter_for, trace
-from keras_transfer.runtime import load_tensorflow, quiet_stderr
+from keras_transfer.features.litert import convert_traced, converter_error, trace
 
 FEW = 200  # pictures to calibrate on; of more the ranges hardly change
 BLENDS = 200  # blended pictures to judge by
-ENOUGH = 0.94  # of the blends, or more is tried; settled with flowers5's val in view, see README
-EXAMINED = 16  # pictures to measure how much each layer loses
+ENOUGH = 0.95  # of the blends, or more is tried; beyond it little is gained (benchmarks/int8.py)
 
 
 class Recipe(NamedTuple):
@@ -44,7 +40,7 @@ class Recipe(NamedTuple):
     Attributes:
         name: for the log.
         calibrated: pictures to measure ranges on; None for all there are.
-        spared: layers that stay in float, those that lose most.
+        spared: layers that stay in float: of the light ones those that lose most.
         activations: their bits, 8 or 16.
     """
 
@@ -54,12 +50,14 @@ class Recipe(NamedTuple):
     activations: int = 8
 
 
-RECIPES = (
+def _sparing(layers):
+    return Recipe(f"the {layers} most sensitive light layers in float", spared=layers)
+
+
+RECIPES = (  # what costs least first
     Recipe("a scale a channel"),
-    Recipe("more pictures to calibrate on", None),
-    Recipe("the 3 most sensitive layers in float", spared=3),
-    Recipe("the 6 most sensitive layers in float", spared=6),
-    Recipe("the 12 most sensitive layers in float", spared=12),
+    *map(_sparing, (3, 6, 12, 24)),
+    _sparing(24)._replace(name="and more pictures to calibrate on", calibrated=None),
     Recipe("activations of 16 bits", activations=16),  # many times slower, so the last
 )
 
@@ -83,9 +81,9 @@ def export_int8(model, path, about, sample=None):
     pictures = sample() if sample else ()
     if not len(pictures):
         raise UserError("int8 needs training pictures to measure ranges on", "none")
-    recipe, data = _Quantiser(float32_twin(model), about, pictures).best()
-    Path(path).write_bytes(data)
-    return {"recipe": recipe.name, "input": _input(path)}
+    best = Quantiser(float32_twin(model), about, pictures).best()
+    Path(path).write_bytes(best.data)
+    return {"recipe": best.recipe.name, "input": _input(path)}
 
 
 def _input(path):
@@ -96,8 +94,28 @@ def _input(path):
     return np.dtype(source["dtype"]).name
 
 
-class _Quantiser:
-    """Tries recipes on one network."""
+class Attempt(NamedTuple):
+    """What one recipe gave.
+
+    Attributes:
+        recipe: a Recipe; data: the file (bytes), None where it cannot be made.
+        agreement: share of the blends that it answers as the model does.
+        distance: mean difference of its answers from the model's.
+    """
+
+    recipe: Recipe
+    data: bytes | None = None
+    agreement: float = 0.0
+    distance: float = math.inf
+
+
+class Quantiser:
+    """Tries recipes on one network.
+
+    Args:
+        network: `keras.Model` of float32; about: `export.about.About`.
+        sample: training pictures, uint8 (m, s, s, 3).
+    """
 
     def __init__(self, network, about, sample):
         self.network, self.about, self.sample = network, about, sample
@@ -105,105 +123,65 @@ class _Quantiser:
         self.task = task_of(about, network)
         self.blends = blend(sample, BLENDS)
         self.expected = run_batches(keras_engine(network, BATCH), self.blends)
-        self._measured = None
+        self._calibrated = {}  # by the number of pictures
 
     def best(self):
-        """(recipe, file) of the first recipe that agrees ENOUGH, else of the nearest to the model.
+        """The first Attempt that agrees ENOUGH, else the nearest to the model.
 
         Activations of 16 bits make a file many times slower: it is the last resort.
         """
-        best, nearest, highest, tried = None, math.inf, 0.0, set()
-        for recipe in RECIPES:
-            calibrated = min(recipe.calibrated or len(self.sample), len(self.sample))
-            if (same := recipe._replace(name="", calibrated=calibrated)) in tried:
-                continue  # there are no more pictures
+        nearest, highest = Attempt(None), 0.0
+        for recipe in self.recipes():
             if recipe.activations == 16 and highest >= AGREE:
                 continue
-            tried.add(same)
-            data, agreement, distance = self._try(recipe, calibrated)
-            highest = max(highest, agreement)
-            if distance < nearest:
-                best, nearest = (recipe, data), distance
-            if agreement >= ENOUGH:
-                return recipe, data
-        if best is None:
+            attempt = self.attempt(recipe)
+            highest = max(highest, attempt.agreement)
+            nearest = min(nearest, attempt, key=lambda attempt: attempt.distance)
+            if attempt.agreement >= ENOUGH:
+                return attempt
+        if nearest.data is None:
             advice = "Take tflite-dynamic or tflite-float16"
             raise UserError("this network cannot be quantised to int8", self.about.base, advice)
-        return best
+        return nearest
 
-    def _try(self, recipe, calibrated):
-        """(the file, the share of blends on which it agrees, its mean difference from the model);
-        (None, 0, infinity) where it cannot be made."""
+    def recipes(self):
+        """Those of RECIPES that differ on this sample, `calibrated` a number in each."""
+        differ = {}
+        for recipe in RECIPES:
+            calibrated = min(recipe.calibrated or len(self.sample), len(self.sample))
+            recipe = recipe._replace(calibrated=calibrated)
+            differ.setdefault(recipe[1:], recipe)
+        return list(differ.values())
+
+    def attempt(self, recipe):
+        """The Attempt at one of `recipes`; the log says how it went."""
         try:
-            data = add_metadata(self._quantise(recipe, self.sample[:calibrated]), self.about)
-            found = _answers(data, self.blends)
+            data = add_metadata(self._quantise(recipe), self.about)
+            found = answers_of(data, self.blends)
         except (UserError, RuntimeError, ValueError, converter_error()) as error:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             progress.say(f"int8, {recipe.name}: cannot be made ({reason})")
-            return None, 0.0, math.inf
+            return Attempt(recipe)
         agreement = float(self.task.agreement(self.expected, found).mean())
         distance = float(np.abs(found - self.expected).mean())
         progress.say(
             f"int8, {recipe.name}: {len(data) / 2**20:.1f} MiB, answers {agreement:.1%} of "
             f"{len(self.blends)} blended training pictures as the model does, {distance:.2g} apart"
         )
-        return data, agreement, distance
+        return Attempt(recipe, data, agreement, distance)
 
-    def _quantise(self, recipe, pictures):
-        def settings(tf, converter):
-            _set_int8(tf, converter, pictures, recipe.activations)
+    def _quantise(self, recipe):
+        pictures = self.sample[: recipe.calibrated]
+        if recipe.activations == 16:
 
-        if not recipe.spared:
+            def settings(tf, converter):
+                set_int8(tf, converter, pictures, recipe.activations)
+
             return convert_traced(self.traced, self.network.weights, settings)
-        if self._measured is None:
-            self._measured = self._measure(settings)
-        calibrated, sensitive = self._measured
-        from tensorflow.lite.python.convert import mlir_quantize
-
-        with quiet_stderr():
-            return mlir_quantize(
-                calibrated,
-                input_data_type=load_tensorflow().uint8,
-                denylisted_nodes=sensitive[: recipe.spared],
-            )
-
-    def _measure(self, settings):
-        """(the network with the ranges of its activations, its layers, most sensitive first)."""
-        tf, examined = load_tensorflow(), self.sample[:EXAMINED]
-        with quiet_stderr(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it still runs TensorFlow's own interpreter
-            debugger = tf.lite.experimental.QuantizationDebugger(
-                converter=converter_for(tf, self.traced, self.network.weights, settings),
-                debug_dataset=lambda: ([one[None].astype(np.float32)] for one in examined),
-            )
-            debugger.run()
-        return debugger.calibrated_model, _rank_layers(debugger)
-
-
-def _set_int8(tf, converter, pictures, activations):
-    kinds = tf.lite.OpsSet
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    # all of 0..255 is measured, whatever these pictures have of it: the file reads plain pixels
-    whole = pictures[:1].copy()
-    whole[0, 0, 0], whole[0, -1, -1] = 0, 255
-    pictures = np.concatenate([whole, pictures])
-    converter.representative_dataset = lambda: ([one[None].astype(np.float32)] for one in pictures)
-    if activations == 16:
-        wide = kinds.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-        converter.target_spec.supported_ops = [wide, kinds.TFLITE_BUILTINS]
-        return
-    converter.target_spec.supported_ops = [kinds.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type, converter.inference_output_type = tf.uint8, tf.float32
-
-
-def _rank_layers(debugger):
-    """Names of the layers' tensors, first the one whose error is largest beside its step."""
-    text = io.StringIO()
-    debugger.layer_statistics_dump(text)
-    text.seek(0)
-    rows = list(csv.DictReader(text))
-    rows.sort(key=lambda row: -float(row["mean_squared_error"]) / float(row["scale"]) ** 2)
-    return [row["tensor_name"] for row in rows]
+        if recipe.calibrated not in self._calibrated:
+            network = Calibrated(self.traced, self.network.weights, pictures)
+            self._calibrated[recipe.calibrated] = network
+        return self._calibrated[recipe.calibrated].quantise(recipe.spared)
 
 
 def blend(pictures, most):
@@ -214,7 +192,7 @@ def blend(pictures, most):
     return np.round(halves).astype(np.uint8)
 
 
-def _answers(data, pixels):
+def answers_of(data, pixels):
     """Answers float32 (n, k) of a file (bytes)."""
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "model.tflite"

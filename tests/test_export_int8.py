@@ -1,0 +1,86 @@
+"""What int8 costs is judged on blends, and more is tried where it costs too much."""
+
+import numpy as np
+import pytest
+
+from keras_transfer.errors import UserError
+from keras_transfer.export import export_model, tflite_int8
+from keras_transfer.export.calibrated import Calibrated
+from keras_transfer.export.readers import open_export
+from keras_transfer.export.tflite_int8 import Quantiser, blend
+from keras_transfer.features.litert import trace
+from keras_transfer.runtime import load_keras
+from tests.tiny import about, answers, liven, pictures, tiny_model
+
+
+def test_int8_reads_plain_pixels_whatever_the_training_pictures_are(tmp_path):
+    dim = (pictures(60, seed=4) // 4 + 60).astype(np.uint8)
+    model, pixels = tiny_model(), (pictures(30, seed=6) // 4 + 60).astype(np.uint8)
+    expected = answers(model, pixels)
+    written = export_model(model, "tflite-int8", tmp_path, about(), pixels, expected, lambda: dim)
+    assert written["input"] == "uint8"
+    reader = open_export(written["path"])
+    assert reader.source["quantization"] == (1.0, 0)
+    assert np.abs(reader.answers(pixels) - expected).max() < 0.2
+
+
+def quantiser(sample):
+    return Quantiser(tiny_model(), about(), sample)
+
+
+def test_the_first_recipe_that_agrees_enough_is_taken(monkeypatch):
+    one = quantiser(pictures(60, seed=4))
+    monkeypatch.setattr(tflite_int8, "ENOUGH", 0.0)
+    assert one.best().recipe.name == "a scale a channel"
+    # nothing agrees so well: the nearest to the model is taken, and 16 bits are not needed
+    monkeypatch.setattr(tflite_int8, "ENOUGH", 1.1)
+    tried = [one.attempt(recipe) for recipe in one.recipes() if recipe.activations == 8]
+    best = one.best()
+    assert best.distance == min(attempt.distance for attempt in tried)
+    assert best.distance < tried[0].distance  # layers in float bring it nearer
+
+
+def test_more_pictures_are_tried_only_where_there_are_more():
+    few, many = quantiser(pictures(30, seed=4)), quantiser(pictures(230, seed=4))
+    names = [recipe.name for recipe in many.recipes()]
+    assert [recipe.calibrated for recipe in many.recipes()] == [200] * 5 + [230, 200]
+    assert [recipe.name for recipe in few.recipes()] == names[:5] + names[6:]
+    assert {recipe.calibrated for recipe in few.recipes()} == {30}
+
+
+def test_a_network_that_cannot_be_quantised_is_refused(monkeypatch, capsys):
+    def fail(*arguments, **settings):
+        raise RuntimeError("no kernel for it\nat line 3")
+
+    one = quantiser(pictures(30, seed=4))
+    monkeypatch.setattr(tflite_int8, "Calibrated", fail)
+    monkeypatch.setattr(tflite_int8, "convert_traced", fail)
+    with pytest.raises(UserError, match="cannot be quantised to int8"):
+        one.best()
+    assert "cannot be made (no kernel for it)" in capsys.readouterr().err
+
+
+def test_heavy_layers_stay_in_int8_whatever_they_lose():
+    keras = load_keras()
+    keras.utils.set_random_seed(0)
+    source = keras.Input((16, 16, 3), name="pixels")
+    x = keras.layers.Rescaling(1 / 255)(source)
+    x = keras.layers.Conv2D(8, 3, strides=4, activation="relu", name="light")(x)
+    x = keras.layers.Conv2D(512, 3, activation="relu", name="heavy")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    x = keras.layers.Dense(3, name="head")(x)
+    network = keras.Model(source, keras.layers.Softmax()(x))
+    liven(network, pictures(12, seed=9))
+    calibrated = Calibrated(trace(network, "probabilities"), network.weights, pictures(40))
+    plain, spared = calibrated.quantise(), calibrated.quantise(24)
+    assert any("light" in name for name in calibrated._layers)
+    assert not any("heavy" in name for name in calibrated._layers)
+    assert len(plain) < len(spared) < 1.3 * len(plain)
+
+
+def test_a_blend_is_half_of_one_picture_and_half_of_another():
+    sample = pictures(7)
+    blends = blend(sample, 5)
+    assert (blends.shape, blends.dtype) == ((5, *sample.shape[1:]), np.uint8)
+    halves = [(sample[0].astype(float) + other) / 2 for other in sample[1:]]
+    assert min(np.abs(blends[0] - half).max() for half in halves) <= 0.5
