@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from keras_transfer.errors import UserError
+from keras_transfer.export.halves import halve
 from keras_transfer.export.metadata import append_files
 from keras_transfer.export.names import read_names
 from keras_transfer.export.readers import BATCH, open_export
 from keras_transfer.export.tflite import export_tflite
+from keras_transfer.features.litert import convert
 from keras_transfer.runtime import load_keras, load_tensorflow
-from tests.tiny import NAMES, SIZE, about, answers, pictures, tiny_model
+from tests.tiny import NAMES, SIZE, about, answers, liven, pictures, tiny_model
 
 
 def test_the_tflite_file_takes_any_batch_and_holds_the_names(exported):
@@ -61,3 +63,46 @@ def test_an_operation_that_tflite_lacks_is_named(tmp_path, capfd):
         export_tflite(model, tmp_path / "model.tflite", about())
     assert os.listdir(tmp_path) == []
     assert capfd.readouterr().err == ""
+
+
+@pytest.fixture(scope="module")
+def float32_file():
+    """(model, its TFLite file): a depthwise and a large, a small and a huge dense kernel."""
+    keras = load_keras()
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    pixels = keras.Input((SIZE, SIZE, 3), name="pixels")
+    x = layers.Conv2D(8, 3, activation="relu", name="small")(layers.Rescaling(1 / 255)(pixels))
+    x = layers.Conv2D(256, 1, activation="relu", name="large")(x)
+    x = layers.DepthwiseConv2D(3, activation="relu", name="depthwise")(x)
+    x = layers.Conv2D(64, 1, name="huge")(x)
+    x = layers.Dense(3, name="head")(layers.GlobalAveragePooling2D()(x))
+    model = keras.Model(pixels, layers.Softmax()(x))
+    huge = model.get_layer("huge")
+    kernel, bias = huge.get_weights()
+    kernel[0, 0, 0, 0] = 1e6  # float16 ends at 65504
+    huge.set_weights([kernel, bias])
+    liven(model, pictures(12, seed=9))
+    return model, convert(model, "probabilities")
+
+
+def test_heavy_kernels_that_float16_reaches_are_halved(float32_file):
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=halve(float32_file[1]))
+    kinds = {one["name"]: one["dtype"] for one in interpreter.get_tensor_details()}
+    halved = [name for name, kind in kinds.items() if kind == np.float16]
+    assert len(halved) == 1
+    assert "large" in halved[0]
+
+
+def test_halves_answer_nearly_as_the_model(float32_file, tmp_path):
+    model, whole = float32_file
+    half = halve(whole)
+    assert len(half) < len(whole) - 2 * 8 * 256 + 500  # of the name and the operation
+    (tmp_path / "half.tflite").write_bytes(half)
+    pixels = pictures(6)
+    found = open_export(tmp_path / "half.tflite").answers(pixels)
+    np.testing.assert_allclose(found, answers(model, pixels), atol=2e-3)
+    assert halve(half) == halve(halve(half))
+    assert halve(half).count(b"/half") == 1

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from keras_transfer.errors import UserError
+from keras_transfer.export.halves import halve
 from keras_transfer.export.metadata import add_metadata, append_files
 from keras_transfer.export.names import ANSWERS
 from keras_transfer.export.saved_model import require_tensorflow
@@ -23,7 +24,8 @@ def export_tflite(model, path, about, sample=None, numbers="float32", any_size=F
         about: `export.about.About`.
         sample: not asked for here.
         numbers: what the weights are stored as: float32, float16 (half the size; computed in
-            float32), or dynamic (int8: a quarter; what suits is computed in int8).
+            float32; see `export.halves`), or dynamic (int8: a quarter; what suits is computed
+            in int8).
         any_size: the input is (1, height, width, 3), resized inside without antialiasing.
 
     Raises:
@@ -34,7 +36,8 @@ def export_tflite(model, path, about, sample=None, numbers="float32", any_size=F
         require_squeeze(about)
     twin = float32_twin(model)
     traced = trace(twin, ANSWERS[about.task], any_size)
-    data = convert_traced(traced, twin.weights, SETTINGS[numbers])
+    data = convert_traced(traced, twin.weights, _dynamic if numbers == "dynamic" else None)
+    data = halve(data) if numbers == "float16" else data
     # MediaPipe loads a file for any size and then takes it for one of a single pixel: with names
     # but without metadata it refuses
     write = append_files if any_size else add_metadata
@@ -48,13 +51,5 @@ def require_squeeze(about):
         raise UserError("a file for any size squeezes pictures", f"--resize {about.resize}", advice)
 
 
-def _float16(tf, converter):
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_types = [tf.float16]
-
-
 def _dynamic(tf, converter):
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-
-
-SETTINGS = {"float32": None, "float16": _float16, "dynamic": _dynamic}
