@@ -9,12 +9,15 @@ the model's size, and to whole files.
 
 import json
 import os
+import statistics
 import tempfile
+import time
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import tyro
+from ai_edge_litert.interpreter import Interpreter
 from measuring import HERE, PICTURES, keep
 
 import keras_transfer as kt
@@ -33,6 +36,8 @@ BASES = (
     "mobilenet_v3_small",
 )
 BUNDLED = {"efficientnet_lite0"}
+THREADS = (1, 2, 4)
+ROUNDS = 60
 SQUARES = 50  # pictures of the model's size that MediaPipe is asked about
 
 
@@ -64,17 +69,50 @@ def measure(base, file, folder):
     with tempfile.TemporaryDirectory() as place:
         settings = {"export": False, "quiet": True, "out": f"{place}/run"}
         run = kt.transfer(folder, base=base, weights=weights, **settings)
-        found = {}
-        for name in FORMATS:
-            try:
-                (entry,) = run.export(name).values()
-            except UserError as error:
-                found[name] = {"refused": str(error)}
-                continue
-            found[name] = row(entry)
-            if name.startswith("tflite") and not name.endswith("any-size"):
-                found[name] |= by_mediapipe(run, entry)
+        found = export_all(run)
+        for name, cells in found.items():
+            if name.startswith("tflite") and not name.endswith("any-size") and "ms" in cells:
+                cells |= by_mediapipe(run, run.certificate["files"][name])
+        in_turn(run, found)
         return {"weights": "ImageNet" if weights != "none" else "none", **found, **model_row(run)}
+
+
+def export_all(run):
+    """{format: its row}; all at once where none is refused, since much is shared."""
+    try:
+        return {name: row(entry) for name, entry in run.export(*FORMATS).items()}
+    except UserError:
+        found = {}
+    for name in FORMATS:
+        try:
+            found[name] = row(run.export(name)[name])
+        except UserError as error:
+            found[name] = {"refused": str(error)}
+    return found
+
+
+def in_turn(run, found):
+    """Add how many times as fast as the float32 file each .tflite file is, picture beside picture.
+
+    What else runs on the machine makes all slower alike.
+    """
+    for threads in THREADS:
+        runners = {}
+        for name, cells in found.items():
+            if name.startswith("tflite") and not name.endswith("any-size") and "ms" in cells:
+                path = run.folder / "exports" / run.certificate["files"][name]["path"]
+                runners[name] = Interpreter(model_path=str(path), num_threads=threads)
+                runners[name].allocate_tensors()
+        seconds = {name: [] for name in runners}
+        for _ in range(ROUNDS):
+            for name, runner in runners.items():
+                runner.invoke()  # the caches are its own
+                started = time.perf_counter()
+                runner.invoke()
+                seconds[name].append(time.perf_counter() - started)
+        for name, own in seconds.items():
+            times = statistics.median(seconds["tflite"]) / statistics.median(own)
+            found[name][f"times as fast as tflite, threads: {threads}"] = times
 
 
 def model_row(run):
@@ -93,6 +131,7 @@ def row(entry):
         "MiB": entry["bytes"] / 2**20,
         "ms": entry["latency_ms"]["median"],
         "passed": entry["passed"],
+        **({"recipe": entry["recipe"]} if "recipe" in entry else {}),
     }
 
 
