@@ -4,8 +4,8 @@
 
 `export.tflite_int8` judges a file by blends of two training pictures, since nothing else is left
 where all of `train` trained the model. Here two fifths of `train` of some sets are put aside, heads
-are fitted on the rest, and every recipe is tried: so the least agreement that is enough is settled
-without `val` or `test`.
+are fitted on the rest, and every recipe of 8 bits is tried: so the least agreement that is enough
+is settled without `val` or `test`.
 """
 
 import shutil
@@ -35,7 +35,7 @@ THRESHOLDS = [0.0, *np.arange(0.85, 0.9901, 0.01).round(2).tolist()]
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Put aside, fit, try every recipe, and say what each threshold would have chosen."""
+    """Put aside, fit, try every recipe of 8 bits, and say what each threshold would have chosen."""
 
     sets: tuple[str, ...] = SETS
     bases: tuple[str, ...] = BASES
@@ -93,8 +93,7 @@ def try_recipes(run):
     expected = run_batches(keras_engine(network, BATCH), evidence.pixels)
     right = quantiser.task.rightness(evidence.targets, expected).mean()
     for recipe in quantiser.recipes():
-        if recipe.activations == 8:
-            attempt = quantiser.attempt(recipe)
+        if recipe.activations == 8 and (attempt := quantiser.attempt(recipe)).data:
             answers = answers_of(attempt.data, evidence.pixels)
             yield {
                 "recipe": recipe.name,
@@ -108,7 +107,7 @@ def try_recipes(run):
 
 
 def chosen(table, threshold):
-    """What the files that `Quantiser.best` would choose have lost, over all networks."""
+    """What the files that `Quantiser.best` would choose, of 8 bits, have lost over all networks."""
     picked = []
     for _, rows in table.groupby(["set", "base"], sort=False):
         enough = rows.index[rows["agreement, blends"] >= threshold]

@@ -52,7 +52,7 @@ def draw(asked):
     rows = list_pictures(asked.per_kind)
     for number, (path, kind, _, seed, _) in enumerate(rows):
         file = asked.folder / path
-        if not file.exists():
+        if not file.exists() or Image.open(file).width != asked.side:
             file.parent.mkdir(parents=True, exist_ok=True)
             picture = Image.fromarray(draw_picture(kind, seed, asked.side))
             picture.save(unfinished := file.with_suffix(".part"), "JPEG", quality=92)

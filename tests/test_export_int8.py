@@ -49,7 +49,10 @@ def test_more_pictures_are_tried_only_where_there_are_more():
 
 
 def test_a_network_that_cannot_be_quantised_is_refused(monkeypatch, capsys):
+    calibrations = []
+
     def fail(*arguments, **settings):
+        calibrations.append(arguments)
         raise RuntimeError("no kernel for it\nat line 3")
 
     one = quantiser(pictures(30, seed=4))
@@ -58,6 +61,7 @@ def test_a_network_that_cannot_be_quantised_is_refused(monkeypatch, capsys):
     with pytest.raises(UserError, match="cannot be quantised to int8"):
         one.best()
     assert "cannot be made (no kernel for it)" in capsys.readouterr().err
+    assert len(calibrations) == 2  # of 8 and of 16 bits, not once a recipe
 
 
 def test_heavy_layers_stay_in_int8_whatever_they_lose():

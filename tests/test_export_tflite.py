@@ -106,3 +106,15 @@ def test_halves_answer_nearly_as_the_model(float32_file, tmp_path):
     np.testing.assert_allclose(found, answers(model, pixels), atol=2e-3)
     assert halve(half) == halve(halve(half))
     assert halve(half).count(b"/half") == 1
+
+
+def test_weights_behind_the_flatbuffer_are_not_halved(float32_file):
+    import flatbuffers
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(float32_file[1], 0)
+    model.buffers[1].offset = 4096
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    with pytest.raises(UserError, match="too large for float16"):
+        halve(bytes(builder.Output()))

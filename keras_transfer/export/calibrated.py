@@ -23,7 +23,8 @@ class Calibrated:
         pictures: uint8 (n, s, s, 3).
 
     Raises:
-        the converter's errors, see `features.litert.converter_error`.
+        UserError: see `features.litert.convert_traced`.
+        RuntimeError, ValueError: it cannot be calibrated.
     """
 
     def __init__(self, traced, weights, pictures):
@@ -113,7 +114,7 @@ def _heavy_layers(content):
     heavy = set()
     for operation in interpreter._get_ops_details():
         if operation["op_name"] in WEIGHTED:
-            weights = 4 * math.prod(map(int, tensors[operation["inputs"][1]]["shape"]))
-            if weights > LIGHT * len(content):
+            kernel = 4 * math.prod(map(int, tensors[operation["inputs"][1]]["shape"]))  # bytes
+            if kernel > LIGHT * len(content):
                 heavy.add(tensors[operation["outputs"][0]]["name"])
     return heavy

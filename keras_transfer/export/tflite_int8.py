@@ -6,8 +6,9 @@ more is tried, see RECIPES, and the log says what each gave.
 
 How much a file loses is judged on blends of two training pictures. The pictures themselves are
 known by heart: on them files agree with the model that do not on others. Half of one and half of
-another is at least as doubtful as a new picture: how far a file's answers to blends are from the
-model's tells how far those to new pictures will be (`benchmarks/int8.py`).
+another is doubtful, as a new picture is: how far a file's answers to blends are from the model's
+tells how far those to new pictures will be (rank correlation 0.94), if not how many will agree
+(`benchmarks/int8.py`).
 """
 
 import math
@@ -31,7 +32,7 @@ from keras_transfer.features.litert import convert_traced, converter_error, trac
 
 FEW = 200  # pictures to calibrate on; of more the ranges hardly change
 BLENDS = 200  # blended pictures to judge by
-ENOUGH = 0.95  # of the blends, or more is tried; beyond it little is gained (benchmarks/int8.py)
+ENOUGH = 0.95  # of the blends, or more is tried; beyond it mostly time is lost (benchmarks/int8.py)
 
 
 class Recipe(NamedTuple):
@@ -57,7 +58,7 @@ def _sparing(layers):
 RECIPES = (  # what costs least first
     Recipe("a scale a channel"),
     *map(_sparing, (3, 6, 12, 24)),
-    _sparing(24)._replace(name="and more pictures to calibrate on", calibrated=None),
+    Recipe("24 light layers in float, more pictures to calibrate on", None, spared=24),
     Recipe("activations of 16 bits", activations=16),  # many times slower, so the last
 )
 
@@ -123,7 +124,7 @@ class Quantiser:
         self.task = task_of(about, network)
         self.blends = blend(sample, BLENDS)
         self.expected = run_batches(keras_engine(network, BATCH), self.blends)
-        self._calibrated = {}  # by the number of pictures
+        self._calibrated = {}  # by the number of pictures; an error where it failed
 
     def best(self):
         """The first Attempt that agrees ENOUGH, else the nearest to the model.
@@ -179,9 +180,15 @@ class Quantiser:
 
             return convert_traced(self.traced, self.network.weights, settings)
         if recipe.calibrated not in self._calibrated:
-            network = Calibrated(self.traced, self.network.weights, pictures)
+            try:
+                network = Calibrated(self.traced, self.network.weights, pictures)
+            except (UserError, RuntimeError, ValueError) as error:
+                network = error  # it would take as long each time
             self._calibrated[recipe.calibrated] = network
-        return self._calibrated[recipe.calibrated].quantise(recipe.spared)
+        network = self._calibrated[recipe.calibrated]
+        if isinstance(network, Exception):
+            raise network
+        return network.quantise(recipe.spared)
 
 
 def blend(pictures, most):
