@@ -7,7 +7,7 @@ more is tried, see RECIPES, and the log says what each gave.
 How much a file loses is judged on blends of two training pictures. The pictures themselves are
 known by heart: on them files agree with the model that do not on others. Half of one and half of
 another is doubtful, as a new picture is: how far a file's answers to blends are from the model's
-tells how far those to new pictures will be (rank correlation 0.94), if not how many will agree
+tells how far those to new pictures will be (rank correlation 0.93), if not how many will agree
 (`benchmarks/int8.py`).
 """
 
