@@ -7,6 +7,7 @@ import pytest
 from keras_transfer.bases.build import build_base
 from keras_transfer.bases.scaling import SCALINGS, scale_pixels
 from keras_transfer.bases.table import BASES, FAMILIES
+from keras_transfer.bases.weight_files import read_scale
 
 MODULES = {  # family: where keras.applications keeps its preprocess_input
     "vgg": "vgg16",
@@ -163,3 +164,15 @@ def test_scaling_converts_to_plain_tflite(scaling):
     interpreter.invoke()
     answer = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
     numpy.testing.assert_allclose(answer, model(raw), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("scaling", list(SCALINGS))
+def test_a_saved_scale_is_read_as_three_numbers(scaling, tmp_path):
+    pixels = keras.Input((SMALL_SIZE, SMALL_SIZE, 3), name="pixels")
+    model = keras.Model(pixels, scale_pixels(pixels, scaling))
+    model.save(tmp_path / "model.keras")
+    kind = SCALINGS[scaling]
+    assert read_scale(tmp_path / "model.keras") == (kind.scale, kind.offset)
+    # XNNPACK is slow with three numbers: one where they are alike
+    scale = model.get_layer("scale").scale
+    assert isinstance(scale, float) == (len(set(kind.scale)) == 1)
