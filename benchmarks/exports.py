@@ -9,16 +9,13 @@ the model's size, and to whole files.
 
 import json
 import os
-import statistics
 import tempfile
-import time
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import tyro
-from ai_edge_litert.interpreter import Interpreter
-from measuring import HERE, PICTURES, keep
+from measuring import HERE, PICTURES, in_turn, keep
 
 import keras_transfer as kt
 from keras_transfer.errors import UserError
@@ -37,7 +34,6 @@ BASES = (
 )
 BUNDLED = {"efficientnet_lite0"}
 THREADS = (1, 2, 4)
-ROUNDS = 60
 SQUARES = 50  # pictures of the model's size that MediaPipe is asked about
 
 
@@ -73,7 +69,7 @@ def measure(base, file, folder):
         for name, cells in found.items():
             if name.startswith("tflite") and not name.endswith("any-size") and "ms" in cells:
                 cells |= by_mediapipe(run, run.certificate["files"][name])
-        in_turn(run, found)
+        add_times(run, found)
         return {"weights": "ImageNet" if weights != "none" else "none", **found, **model_row(run)}
 
 
@@ -91,27 +87,17 @@ def export_all(run):
     return found
 
 
-def in_turn(run, found):
-    """Add how many times as fast as the float32 file each .tflite file is, picture beside picture.
-
-    What else runs on the machine makes all slower alike.
-    """
+def add_times(run, found):
+    """Add how many times as fast as the float32 file each .tflite file is."""
+    files = {}
+    for name, cells in found.items():
+        if name.startswith("tflite") and not name.endswith("any-size") and "ms" in cells:
+            path = run.folder / "exports" / run.certificate["files"][name]["path"]
+            files[name] = path.read_bytes()
     for threads in THREADS:
-        runners = {}
-        for name, cells in found.items():
-            if name.startswith("tflite") and not name.endswith("any-size") and "ms" in cells:
-                path = run.folder / "exports" / run.certificate["files"][name]["path"]
-                runners[name] = Interpreter(model_path=str(path), num_threads=threads)
-                runners[name].allocate_tensors()
-        seconds = {name: [] for name in runners}
-        for _ in range(ROUNDS):
-            for name, runner in runners.items():
-                runner.invoke()  # the caches are its own
-                started = time.perf_counter()
-                runner.invoke()
-                seconds[name].append(time.perf_counter() - started)
-        for name, own in seconds.items():
-            times = statistics.median(seconds["tflite"]) / statistics.median(own)
+        milliseconds = in_turn(files, threads)
+        for name, own in milliseconds.items():
+            times = milliseconds["tflite"] / own
             found[name][f"times as fast as tflite, threads: {threads}"] = times
 
 

@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from keras_transfer.runtime import machine, versions
@@ -23,6 +24,28 @@ def median(values):
 def ratio(slow, fast):
     """How many times `fast` is as fast, run beside run: the median of the pairs' ratios."""
     return median([one / other for one, other in zip(slow, fast, strict=True)])
+
+
+def in_turn(files, threads=1, rounds=60):
+    """{name: median milliseconds} of TFLite files (bytes), a picture each beside the others.
+
+    What else runs on the machine makes all slower alike.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    runners = {
+        name: Interpreter(model_content=data, num_threads=threads) for name, data in files.items()
+    }
+    seconds = {name: [] for name in files}
+    for runner in runners.values():
+        runner.allocate_tensors()
+    for _ in range(rounds):
+        for name, runner in runners.items():
+            runner.invoke()  # the caches are its own
+            started = time.perf_counter()
+            runner.invoke()
+            seconds[name].append(time.perf_counter() - started)
+    return {name: 1000 * statistics.median(own) for name, own in seconds.items()}
 
 
 def in_process(script, *arguments, cache=None):

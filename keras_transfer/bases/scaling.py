@@ -50,6 +50,6 @@ def _plain(numbers):
     """One number where all channels have the same, else a list.
 
     XNNPACK multiplies by a list in steps of three numbers: a quarter of the time of
-    EfficientNet-Lite0 in int8, a tenth in float32.
+    EfficientNet-Lite0 in int8, 8 % in float32 (`benchmarks/tflite_choices.py`).
     """
     return numbers[0] if len(set(numbers)) == 1 else list(numbers)

@@ -13,8 +13,8 @@ def halve(data):
     """A float32 TFLite file (bytes) with the kernels of its dense layers in float16.
 
     The converter's own float16 has every constant so. Depthwise kernels and biases, with batch
-    norms folded in, are large numbers that cancel: without theirs a file is a fifth as far from
-    the model (MobileNetV2 0.35, MobileNet, EfficientNet-Lite0), and 2 to 6 % larger.
+    norms folded in, are large numbers that cancel: without theirs a file is a third to a fifth as
+    far from the model, and 2 to 6 % larger (`benchmarks/tflite_choices.py`).
 
     Raises:
         UserError: over 2 GB, where weights lie behind the flatbuffer.
