@@ -3,7 +3,7 @@
     python benchmarks/exports.py --weights vgg16=vgg16_notop.weights.h5 ...
 
 Bases without a file of weights, and without bundled ones, are taken as they are drawn. Where
-MediaPipe is installed, each .tflite file also answers through its ImageClassifier: to pictures of
+MediaPipe is installed, each .tflite file also answers through its ImageClassifier: to images of
 the model's size, and to whole files.
 """
 
@@ -15,12 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import tyro
-from measuring import HERE, PICTURES, in_turn, keep
+from measuring import HERE, IMAGES, in_turn, keep
 
 import keras_transfer as kt
 from keras_transfer.errors import UserError
 from keras_transfer.export import FORMATS
-from keras_transfer.reading import read_again
+from keras_transfer.run.reading import read_again
 
 BASES = (
     "efficientnet_lite0",
@@ -34,7 +34,7 @@ BASES = (
 )
 BUNDLED = {"efficientnet_lite0"}
 THREADS = (1, 2, 4)
-SQUARES = 50  # pictures of the model's size that MediaPipe is asked about
+SQUARES = 50  # images of the model's size that MediaPipe is asked about
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ def main():
     kept = HERE / "results" / f"exports_{asked.set}.json"
     found = json.loads(kept.read_text())["bases"] if kept.exists() else {}
     for base in asked.bases:
-        found[base] = measure(base, files.get(base), PICTURES / asked.set)
+        found[base] = measure(base, files.get(base), IMAGES / asked.set)
         print_rows(base, found[base])
         # base by base: together they take most of an hour, and bases measured before stay
         keep(kept.stem, {"bases": found})
@@ -130,21 +130,21 @@ def by_mediapipe(run, entry):
         return {}
     file = run.folder / "exports" / entry["path"]
     options = vision.ImageClassifierOptions(BaseOptions(model_asset_path=str(file)))
-    examples = read_again(run.config, run.info["data"])
-    rows = examples.rows("val")
-    pixels = examples.pictures.batch(rows)
-    said = np.array(run.classes)[run.predictor.answers(pixels).argmax(axis=1)]
-    labels = examples.pictures.table["label"].to_numpy()[rows]
+    dataset = read_again(run.config, run.info["data"])
+    rows = dataset.rows("val")
+    pixels = dataset.images.batch(rows)
+    said = np.array(run.classes)[run.predictor.predict_arrays(pixels).argmax(axis=1)]
+    labels = dataset.images.table["label"].to_numpy()[rows]
     with vision.ImageClassifier.create_from_options(options) as classifier:
 
-        def answer(image):
+        def prediction(image):
             return classifier.classify(image).classifications[0].categories[0].category_name
 
         few = np.linspace(0, len(rows) - 1, SQUARES).astype(int)
         kind = mediapipe.ImageFormat.SRGB
-        squares = [answer(mediapipe.Image(image_format=kind, data=pixels[i])) for i in few]
-        paths = examples.pictures.table["path"].to_numpy()[rows]
-        whole = [answer(mediapipe.Image.create_from_file(str(path))) for path in paths]
+        squares = [prediction(mediapipe.Image(image_format=kind, data=pixels[i])) for i in few]
+        paths = dataset.images.table["path"].to_numpy()[rows]
+        whole = [prediction(mediapipe.Image.create_from_file(str(path))) for path in paths]
     return {
         "MediaPipe agrees, squares": float(np.mean(np.array(squares) == said[few])),
         "MediaPipe agrees, files": float(np.mean(np.array(whole) == said)),

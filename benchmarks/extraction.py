@@ -1,4 +1,4 @@
-"""Features a second: our engines against `model.predict`, from decoded pictures and from JPEG.
+"""Features a second: our engines against `model.predict`, from decoded images and from JPEG.
 
     python benchmarks/extraction.py --bases efficientnet_lite0 mobilenet vgg16
 
@@ -17,13 +17,13 @@ import tyro
 from measuring import keep, median, ratio
 from PIL import Image
 
-from keras_transfer.data.images import load_picture
-from keras_transfer.data.sources import read_source
-from keras_transfer.features.engines import BATCH, Engines, stream
-from keras_transfer.features.openvino import has_openvino
+from keras_transfer.data.sources.specs import read_source
+from keras_transfer.environment import cores
+from keras_transfer.inputs.image.reading import load_image
 from keras_transfer.model.cut import cut
 from keras_transfer.model.factory import build_model
-from keras_transfer.runtime import cores
+from keras_transfer.runtimes.engines import BATCH, Engines, stream
+from keras_transfer.runtimes.openvino import has_openvino
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Arguments:
     """Measure each base with each engine that is here."""
 
     bases: tuple[str, ...] = ("efficientnet_lite0", "mobilenet", "vgg16")
-    pictures: int = 256
+    images: int = 256
     runs: int = 5
 
 
@@ -48,7 +48,7 @@ def measure(base, names, asked):
     model = build_model(base, weights="none")
     prefix, _ = cut(model)
     size = model.input_shape[1]
-    pixels = np.random.default_rng(0).uniform(0, 255, (asked.pictures, size, size, 3))
+    pixels = np.random.default_rng(0).uniform(0, 255, (asked.images, size, size, 3))
     pixels = pixels.astype(np.float32)
     engines = Engines(prefix, base, None)
 
@@ -72,7 +72,7 @@ def compare(ways, asked):
             seconds[name].append(time.monotonic() - begun)
     return {
         name: {
-            "pictures a second": median([asked.pictures / s for s in taken]),
+            "images a second": median([asked.images / s for s in taken]),
             "times predict": ratio(seconds["predict"], taken),
         }
         for name, taken in seconds.items()
@@ -80,12 +80,12 @@ def compare(ways, asked):
 
 
 class Files:
-    """Pictures that are decoded when they are asked for, as those of a large set are."""
+    """Images that are decoded when they are asked for, as those of a large set are."""
 
     def __init__(self, table, size):
-        from keras_transfer.data.pictures import Pictures
+        from keras_transfer.inputs.image.reading import Images
 
-        self.pictures = Pictures(table, size, "squeeze", 10**9, table[:0])
+        self.images = Images(table, size, "squeeze", 10**9, table[:0])
 
 
 def measure_files(names, asked):
@@ -93,18 +93,18 @@ def measure_files(names, asked):
     prefix, _ = cut(model)
     engines = Engines(prefix, "files", None)
     with tempfile.TemporaryDirectory() as place:
-        source = write_jpegs(Path(place), asked.pictures)
-        pictures = Files(source.table, 224).pictures
+        source = write_jpegs(Path(place), asked.images)
+        images = Files(source.table, 224).images
         rows = np.arange(len(source.table))
         paths = list(source.table["path"])
 
         def plain():
             with ThreadPoolExecutor(cores()) as pool:
-                pixels = np.stack(list(pool.map(lambda path: load_picture(path, 224), paths)))
+                pixels = np.stack(list(pool.map(lambda path: load_image(path, 224), paths)))
             prefix.predict(pixels.astype(np.float32), batch_size=BATCH, verbose=0)
 
         def ours(name):
-            return lambda: list(stream(engines.get(name), pictures, rows, "Computing features"))
+            return lambda: list(stream(engines.get(name), images, rows, "Computing features"))
 
         return compare({"predict": plain, **{name: ours(name) for name in names}}, asked)
 

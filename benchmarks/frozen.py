@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 
 import tyro
-from measuring import PICTURES, in_process, keep, median, ratio
+from measuring import IMAGES, in_process, keep, median, ratio
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Arguments:
 
 def main():
     asked = tyro.cli(Arguments)
-    folder = PICTURES / asked.set
+    folder = IMAGES / asked.set
     plain, cold, warm = [], [], []
     for seed in range(asked.runs):
         plain.append(in_process("plain_guide.py", folder, asked.epochs, seed, asked.batch))

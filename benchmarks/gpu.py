@@ -2,7 +2,7 @@
 
     KERAS_BACKEND=jax python benchmarks/gpu.py --batch 128
 
-In float32 and mixed bfloat16, pictures a second, and as a share of the card's measured rate of
+In float32 and mixed bfloat16, images a second, and as a share of the card's measured rate of
 matrix products; beside it a plain Keras loop (`predict`, `fit`) and, where torch and torchvision
 are installed, a torch loop. Without a GPU it runs small, on the CPU, to show that it works.
 """
@@ -19,9 +19,9 @@ import numpy as np
 import tyro
 from measuring import keep, median
 
+from keras_transfer.backend import gpus, load_keras
 from keras_transfer.model.factory import build_model
 from keras_transfer.model.trainable import set_trainable
-from keras_transfer.runtime import gpus, load_keras
 
 BASES = ("resnet50", "vgg16", "mobilenet_v2", "efficientnet_v2_b0")
 TORCH = {"resnet50": "resnet50", "vgg16": "vgg16", "mobilenet_v2": "mobilenet_v2"}
@@ -34,7 +34,7 @@ class Arguments:
 
     bases: tuple[str, ...] = BASES
     batch: int | None = None
-    """Pictures a step; by default 128 on a GPU, 4 without one."""
+    """Images a step; by default 128 on a GPU, 4 without one."""
     size: int | None = None
     """Pixels a side; by default 224 on a GPU, 64 without one."""
     steps: int = 20
@@ -85,7 +85,7 @@ def measure(base, precision, rate, batch, size, steps, runs):
         speeds = [steps * batch / seconds(way) for _ in range(runs)]
         speed = median(speeds)
         found[name] = {
-            "pictures a second": speed,
+            "images a second": speed,
             "share of the matrix rate": speed["median"] * operations / rate,
         }
     return found
@@ -98,7 +98,7 @@ def seconds(work):
 
 
 def multiplications(model):
-    """Multiply-adds of one picture in convolutions and dense layers."""
+    """Multiply-adds of one image in convolutions and dense layers."""
     keras = load_keras()
     total = 0
     for layer in model.layers:

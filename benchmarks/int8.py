@@ -1,8 +1,8 @@
-"""What each recipe for int8 loses on pictures put aside, and what blends of others said of it.
+"""What each recipe for int8 loses on images put aside, and what blends of others said of it.
 
     python benchmarks/int8.py --weights mobilenet=FILE mobilenet_v2_0.35=FILE
 
-`export.tflite_int8` judges a file by blends of two training pictures, since nothing else is left
+`export.tflite_int8` judges a file by blends of two training images, since nothing else is left
 where all of `train` trained the model. Here two fifths of `train` of some sets are put aside, heads
 are fitted on the rest, and every recipe of 8 bits is tried: so the least agreement that is enough
 is settled without `val` or `test`.
@@ -16,16 +16,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import tyro
-from measuring import PICTURES, keep
+from measuring import IMAGES, keep
 from scipy.stats import spearmanr
 from sklearn.model_selection import StratifiedGroupKFold
 
 import keras_transfer as kt
-from keras_transfer.export.evidence import gather_evidence
-from keras_transfer.export.tflite_int8 import Quantiser, answers_of
-from keras_transfer.export.twin import float32_twin
-from keras_transfer.features.engines import BATCH, keras_engine, run_batches
-from keras_transfer.reading import read_again
+from keras_transfer.export.certificate.evaluation_set import draw_evaluation_set
+from keras_transfer.export.tflite.int8 import Quantiser, predictions_of
+from keras_transfer.model.float32_copy import float32_copy
+from keras_transfer.run.reading import read_again
+from keras_transfer.runtimes.engines import BATCH, keras_engine, run_batches
 
 SETS = ("hymenoptera", "flowers5", "trashnet", "chest_xray")
 BASES = ("efficientnet_lite0", "mobilenet", "mobilenet_v2_0.35")
@@ -49,11 +49,11 @@ def main():
     tries = []
     for name in asked.sets:
         with tempfile.TemporaryDirectory() as place:
-            put_aside(PICTURES / name, Path(place) / "pictures")
+            held_out(IMAGES / name, Path(place) / "images")
             for base in asked.bases:
                 weights = files.get(base) or ("auto" if base in BUNDLED else "none")
                 settings = {"base": base, "weights": weights, "export": False, "quiet": True}
-                run = kt.transfer(f"{place}/pictures", out=f"{place}/{base}", **settings)
+                run = kt.transfer(f"{place}/images", out=f"{place}/{base}", **settings)
                 tries += [{"set": name, "base": base, **row} for row in try_recipes(run)]
     table = pd.DataFrame(tries)
     blends, aside = table["distance, blends"], table["distance, aside"]
@@ -66,10 +66,10 @@ def main():
     print(pd.DataFrame(found["thresholds"]).round(4).to_string(index=False))
 
 
-def put_aside(source, target):
+def held_out(source, target):
     """Copy `train` into train and val, two fifths into val: labels alike, groups whole."""
-    if (source / "pictures.csv").exists():
-        table = pd.read_csv(source / "pictures.csv").query("split == 'train'")
+    if (source / "metadata.csv").exists():
+        table = pd.read_csv(source / "metadata.csv").query("split == 'train'")
     else:
         paths = sorted(path for path in (source / "train").glob("*/*") if path.is_file())
         labels = [path.parent.name for path in paths]
@@ -87,22 +87,25 @@ def put_aside(source, target):
 
 def try_recipes(run):
     """Of each recipe of 8 bits: its size, and how near the model on blends and on those aside."""
-    evidence = gather_evidence(read_again(run.config, run.info["data"]), run.config)
-    network = float32_twin(run.model)
-    quantiser = Quantiser(network, run.predictor.about, evidence.sample())
-    expected = run_batches(keras_engine(network, BATCH), evidence.pixels)
-    right = quantiser.task.rightness(evidence.targets, expected).mean()
+    evaluation_set = draw_evaluation_set(read_again(run.config, run.info["data"]), run.config)
+    network = float32_copy(run.model)
+    quantiser = Quantiser(network, run.predictor.spec, evaluation_set.sample())
+    expected = run_batches(keras_engine(network, BATCH), evaluation_set.pixels)
+    right = quantiser.task.example_scores(evaluation_set.targets, expected).mean()
     for recipe in quantiser.recipes():
         if recipe.activations == 8 and (attempt := quantiser.attempt(recipe)).data:
-            answers = answers_of(attempt.data, evidence.pixels)
+            predictions = predictions_of(attempt.data, evaluation_set.pixels)
             yield {
                 "recipe": recipe.name,
                 "MiB": len(attempt.data) / 2**20,
                 "agreement, blends": attempt.agreement,
-                "agreement, aside": float(quantiser.task.agreement(expected, answers).mean()),
+                "agreement, aside": float(quantiser.task.agreement(expected, predictions).mean()),
                 "distance, blends": attempt.distance,
-                "distance, aside": float(np.abs(answers - expected).mean()),
-                "loss": float(right - quantiser.task.rightness(evidence.targets, answers).mean()),
+                "distance, aside": float(np.abs(predictions - expected).mean()),
+                "loss": float(
+                    right
+                    - quantiser.task.example_scores(evaluation_set.targets, predictions).mean()
+                ),
             }
 
 

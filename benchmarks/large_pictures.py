@@ -1,10 +1,10 @@
-"""What resizing without antialiasing costs on large pictures, and what training on both mends.
+"""What resizing without antialiasing costs on large images, and what training on both mends.
 
-    python benchmarks/large_pictures.py --folder drawn
+    python benchmarks/large_images.py --folder drawn
 
-Draws surfaces of the demo at 3,000 pixels a side (5 s each; pictures that are there are
-kept), and fits heads on features of EfficientNet-Lite0: of pictures resized with antialiasing, as
-`train` does, without, as phones do, and of both as two views of each picture. Each head then
+Draws surfaces of the demo at 3,000 pixels a side (5 s each; images that are there are
+kept), and fits heads on features of EfficientNet-Lite0: of images resized with antialiasing, as
+`train` does, without, as phones do, and of both as two views of each image. Each head then
 answers both ways of resizing `val`.
 """
 
@@ -16,11 +16,11 @@ import tyro
 from measuring import keep
 from PIL import Image
 
+from keras_transfer.backend import load_keras
 from keras_transfer.bases.build import build_base
-from keras_transfer.data.demo import draw_picture, list_pictures
-from keras_transfer.data.images import load_picture
-from keras_transfer.features.engines import keras_engine, run_batches
-from keras_transfer.runtime import load_keras
+from keras_transfer.data.demo.drawing import draw_image, list_images
+from keras_transfer.inputs.image.reading import load_image
+from keras_transfer.runtimes.engines import keras_engine, run_batches
 from keras_transfer.strategies.exact_head import fit_head
 from keras_transfer.tasks import make_task
 
@@ -33,7 +33,7 @@ class Arguments:
 
     folder: Path
     per_kind: int = 36
-    """Pictures of each kind, two thirds of them to train."""
+    """Images of each kind, two thirds of them to train."""
     side: int = 3000
 
 
@@ -44,30 +44,30 @@ def main():
     labels = np.array([kind for _, kind, *_ in rows], object)
     train = np.array([split == "train" for _, _, split, *_ in rows])
     found = [measure(ways, features, labels, train) for ways in (WAYS[:1], WAYS[1:], WAYS)]
-    keep("large_pictures", {"side": asked.side, "val": int((~train).sum()), "heads": found})
+    keep("large_images", {"side": asked.side, "val": int((~train).sum()), "heads": found})
 
 
 def draw(asked):
-    """The rows of `list_pictures`, each drawn at the side asked for."""
-    rows = list_pictures(asked.per_kind)
+    """The rows of `list_images`, each drawn at the side asked for."""
+    rows = list_images(asked.per_kind)
     for number, (path, kind, _, seed, _) in enumerate(rows):
         file = asked.folder / path
         if not file.exists() or Image.open(file).width != asked.side:
             file.parent.mkdir(parents=True, exist_ok=True)
-            picture = Image.fromarray(draw_picture(kind, seed, asked.side))
-            picture.save(unfinished := file.with_suffix(".part"), "JPEG", quality=92)
+            image = Image.fromarray(draw_image(kind, seed, asked.side))
+            image.save(unfinished := file.with_suffix(".part"), "JPEG", quality=92)
             unfinished.rename(file)
             print(f"drawn {number + 1} of {len(rows)}", flush=True)
     return rows
 
 
 def features_of(asked, rows, way):
-    """Pooled features float32 (n, d) of all pictures, resized this way."""
+    """Pooled features float32 (n, d) of all images, resized this way."""
     keras = load_keras()
     base = build_base("efficientnet_lite0")
     pooled = keras.layers.GlobalAveragePooling2D()(base.output)
     files = [asked.folder / path for path, *_ in rows]
-    pixels = np.stack([load_picture(file, 224, resize_filter=way) for file in files])
+    pixels = np.stack([load_image(file, 224, resize_filter=way) for file in files])
     return run_batches(keras_engine(keras.Model(base.input, pooled)), pixels)
 
 
@@ -76,10 +76,10 @@ def measure(ways, features, labels, train):
     task = make_task("classification", list(labels[train]), np.ones(train.sum(), bool))
     views = len(ways)
     known = np.tile(labels[train], views)
-    pictures = np.tile([f"{row}" for row in np.flatnonzero(train)], views)  # views stay together
+    images = np.tile([f"{row}" for row in np.flatnonzero(train)], views)  # views stay together
     stacked = np.concatenate([features[way][train] for way in ways])
     targets, weights = task.encode(list(known)), np.ones(len(known))
-    head = fit_head(stacked, targets, weights, known, pictures, task, 0)
+    head = fit_head(stacked, targets, weights, known, images, task, 0)
     said = {way: (features[way][~train] @ head.kernel + head.bias).argmax(1) for way in WAYS}
     right = task.encode(list(labels[~train]))
     return {

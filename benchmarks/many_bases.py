@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 
 import tyro
-from measuring import PICTURES, keep
+from measuring import IMAGES, keep
 
 import keras_transfer as kt
 
@@ -54,7 +54,7 @@ def measure(asked, place):
 
 def score(base, asked, place):
     run = kt.transfer(
-        PICTURES / asked.set,
+        IMAGES / asked.set,
         base=base,
         weights="auto" if base in BUNDLED else "none",
         export=False,

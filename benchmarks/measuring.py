@@ -9,10 +9,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from keras_transfer.runtime import machine, versions
+from keras_transfer.environment import machine, versions
 
 HERE = Path(__file__).resolve().parent
-PICTURES = Path(os.environ.get("KERAS_TRANSFER_DATA", HERE.parent.parent / "shared" / "data"))
+IMAGES = Path(os.environ.get("KERAS_TRANSFER_DATA", HERE.parent.parent / "shared" / "data"))
 
 
 def median(values):
@@ -27,7 +27,7 @@ def ratio(slow, fast):
 
 
 def in_turn(files, threads=1, rounds=60):
-    """{name: median milliseconds} of TFLite files (bytes), a picture each beside the others.
+    """{name: median milliseconds} of TFLite files (bytes), an image each beside the others.
 
     What else runs on the machine makes all slower alike.
     """

@@ -1,4 +1,4 @@
-"""Peak memory of a whole run over many pictures against few, streaming.
+"""Peak memory of a whole run over many images against few, streaming.
 
 python benchmarks/memory.py --few 2000 --many 20000
 """
@@ -16,7 +16,7 @@ from measuring import in_process, keep
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Draw pictures, train a head on them, compare the peaks of memory."""
+    """Draw images, train a head on them, compare the peaks of memory."""
 
     few: int = 2000
     many: int = 20000
@@ -31,7 +31,7 @@ def main():
 
 
 def run(count, size):
-    """Train on `count` drawn pictures in this process; its peak memory as JSON."""
+    """Train on `count` drawn images in this process; its peak memory as JSON."""
     from extraction import write_jpegs
 
     import keras_transfer as kt
@@ -42,7 +42,7 @@ def run(count, size):
         settings = {"export": False, "quiet": True, "image_size": size}
         kt.transfer(f"{place}/p", out=f"{place}/run", **settings)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"pictures": count, "before MiB": before, "peak MiB": peak}))
+    print(json.dumps({"images": count, "before MiB": before, "peak MiB": peak}))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def main(folder, seed):
         run = kt.transfer(folder, seed=seed, export=False, quiet=True, out=f"{place}/run")
         seconds, splits = run.metrics["seconds"], run.metrics["splits"]
     found = {
-        # the guide's loop runs the base over the pictures of val, too
+        # the guide's loop runs the base over the images of val, too
         "training": seconds.get("extract", 0.0) + seconds["fit"] + seconds["evaluate"],
         "process": time.monotonic() - BEGUN,
         "accuracy": splits["val"]["accuracy"]["value"],

@@ -1,6 +1,6 @@
 """The other side: the loop of the Keras transfer-learning guide, written fairly.
 
-Cached decoded pictures, prefetch, the frozen base run in each epoch. Prints its times as JSON.
+Cached decoded images, prefetch, the frozen base run in each epoch. Prints its times as JSON.
 """
 
 import time
@@ -19,7 +19,7 @@ from keras_transfer.bases.build import build_base  # noqa: E402
 def main(folder, epochs, seed, batch):
     keras.utils.set_random_seed(seed)
     imported = time.monotonic()
-    train, val = (pictures(Path(folder) / split, batch) for split in ("train", "val"))
+    train, val = (images(Path(folder) / split, batch) for split in ("train", "val"))
     base = build_base("efficientnet_lite0")  # raw pixels in, as ours
     base.trainable = False
     x = keras.layers.GlobalAveragePooling2D()(base(base.input, training=False))
@@ -50,7 +50,7 @@ def main(folder, epochs, seed, batch):
     )
 
 
-def pictures(folder, batch):
+def images(folder, batch):
     return keras.utils.image_dataset_from_directory(
         folder, image_size=(224, 224), batch_size=batch, verbose=False
     )

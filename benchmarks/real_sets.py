@@ -1,4 +1,4 @@
-"""Scores of the defaults on real sets of pictures, one run a set, strategy and seed.
+"""Scores of the defaults on real sets of images, one run a set, strategy and seed.
 
     python benchmarks/real_sets.py --strategies feature_extraction fine_tuning --seeds 0 1 2
 
@@ -14,8 +14,8 @@ from pathlib import Path
 import tyro
 
 import keras_transfer as kt
-from keras_transfer.run import Run
-from keras_transfer.runtime import machine, versions
+from keras_transfer.environment import machine, versions
+from keras_transfer.run.folder import Run
 
 ROOT = Path(__file__).resolve().parent.parent
 SETS = {  # set: (its headline score, the splits that are scored)
@@ -23,7 +23,7 @@ SETS = {  # set: (its headline score, the splits that are scored)
     "hymenoptera": ("accuracy", ("val",)),
     "trashnet": ("accuracy", ("val",)),
     "chest_xray": ("accuracy", ("val", "test")),
-    "scenes_multilabel": ("map", ("val",)),
+    "scenes_multilabel": ("macro_average_precision", ("val",)),
     "cells": ("r2", ("val",)),
     "demo": ("accuracy", ("val",)),
 }

@@ -13,13 +13,13 @@ import pandas as pd
 import tyro
 from measuring import keep, median, ratio
 
+from keras_transfer.backend import set_seed
 from keras_transfer.config import make_config
-from keras_transfer.data.pictures import Pictures
+from keras_transfer.inputs.image.reading import Images
 from keras_transfer.model.cut import cut
 from keras_transfer.model.factory import build_model
 from keras_transfer.model.trainable import set_trainable
-from keras_transfer.runtime import set_seed
-from keras_transfer.strategies.examples import Examples
+from keras_transfer.strategies.dataset import Dataset
 from keras_transfer.strategies.feature_extraction import stored_inputs
 from keras_transfer.strategies.gradient import Inputs, Plan, train_by_gradient
 from keras_transfer.tasks import make_task
@@ -32,7 +32,7 @@ class Arguments:
     """Measure epochs 2 to --epochs of each base."""
 
     bases: tuple[str, ...] = tuple(STAGES)
-    pictures: int = 64
+    images: int = 64
     epochs: int = 10
     runs: int = 5
 
@@ -66,21 +66,21 @@ def train(base, asked, stored):
     config = make_config(base=base, weights="none", strategy="fine_tuning")
     set_seed(0)
     model = build_model(base, "classification", 4, weights="none")
-    examples = drawn(asked.pictures, model.input_shape[1])
+    dataset = drawn(asked.images, model.input_shape[1])
     set_trainable(model, STAGES[base])
-    rows = examples.rows("train")
-    choosing = examples.rows("val")
-    pictures = examples.pictures
+    rows = dataset.rows("train")
+    holdout = dataset.rows("val")
+    images = dataset.images
     if stored:
         prefix, network = cut(model)
-        inputs = stored_inputs(prefix, examples, np.arange(len(pictures)))
+        inputs = stored_inputs(prefix, dataset, np.arange(len(images)))
     else:
-        shape = (pictures.size, pictures.size, 3)
+        shape = (images.size, images.size, 3)
         network = model
-        inputs = Inputs(lambda wanted, epoch=None: pictures.batch(wanted), shape)
+        inputs = Inputs(lambda wanted, epoch=None: images.batch(wanted), shape)
     plan = Plan(asked.epochs, 1e-4)
     label = "stored" if stored else "uncut"
-    return train_by_gradient(network, inputs, examples, rows, choosing, config, plan, label)[0]
+    return train_by_gradient(network, inputs, dataset, rows, holdout, config, plan, label)[0]
 
 
 def drawn(count, size):
@@ -100,8 +100,8 @@ def drawn(count, size):
     )
     labels = list(table["label"])
     task = make_task("classification", labels, (table["split"] == "train").to_numpy())
-    pictures = Pictures(table, size, "squeeze", 10**9, table[:0], pixels=pixels)
-    return Examples(pictures, task, task.encode(labels))
+    images = Images(table, size, "squeeze", 10**9, table[:0], pixels=pixels)
+    return Dataset(images, task, task.encode(labels))
 
 
 if __name__ == "__main__":

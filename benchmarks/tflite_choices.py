@@ -1,4 +1,4 @@
-"""What three choices in TFLite files bring, on pictures of `train` put aside (see `int8.py`).
+"""What three choices in TFLite files bring, on images of `train` put aside (see `int8.py`).
 
     python benchmarks/tflite_choices.py --weights mobilenet=FILE mobilenet_v2_0.35=FILE
 
@@ -13,18 +13,18 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from int8 import BASES, BUNDLED, put_aside
-from measuring import PICTURES, in_turn, keep
+from int8 import BASES, BUNDLED, held_out
+from measuring import IMAGES, in_turn, keep
 
 import keras_transfer as kt
-from keras_transfer.export.calibrated import Calibrated
-from keras_transfer.export.evidence import gather_evidence
-from keras_transfer.export.halves import halve
-from keras_transfer.export.tflite_int8 import answers_of
-from keras_transfer.features.engines import BATCH, keras_engine, run_batches
-from keras_transfer.features.litert import convert_traced, trace
-from keras_transfer.reading import read_again
-from keras_transfer.runtime import load_keras
+from keras_transfer.backend import load_keras
+from keras_transfer.export.certificate.evaluation_set import draw_evaluation_set
+from keras_transfer.export.tflite.calibration import Calibrated
+from keras_transfer.export.tflite.float16_weights import to_float16_weights
+from keras_transfer.export.tflite.int8 import predictions_of
+from keras_transfer.run.reading import read_again
+from keras_transfer.runtimes.engines import BATCH, keras_engine, run_batches
+from keras_transfer.runtimes.litert import convert_traced, trace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,18 +42,18 @@ def main():
     files = dict(pair.split("=", 1) for pair in asked.weights)
     found = {}
     with tempfile.TemporaryDirectory() as place:
-        put_aside(PICTURES / asked.set, Path(place) / "pictures")
+        held_out(IMAGES / asked.set, Path(place) / "images")
         for base in asked.bases:
             weights = files.get(base) or ("auto" if base in BUNDLED else "none")
             settings = {"base": base, "weights": weights, "export": False, "quiet": True}
-            run = kt.transfer(f"{place}/pictures", out=f"{place}/{base}", **settings)
+            run = kt.transfer(f"{place}/images", out=f"{place}/{base}", **settings)
             found[base] = measure(run)
     keep("tflite_choices", {"set": asked.set, "bases": found})
 
 
 def measure(run):
-    evidence = gather_evidence(read_again(run.config, run.info["data"]), run.config)
-    model, sample = run.model, evidence.sample()
+    evaluation_set = draw_evaluation_set(read_again(run.config, run.info["data"]), run.config)
+    model, sample = run.model, evaluation_set.sample()
     files = {}
     for name, network in {"one number": model, "a number a channel": by_channels(model)}.items():
         traced = trace(network, "probabilities")
@@ -62,15 +62,17 @@ def measure(run):
         files[f"int8, {name}"] = calibrated.quantise()
         if network is model:
             files["int8, 24 layers in float"] = calibrated.quantise(24)
-            files["float16"] = halve(files[f"float32, {name}"])
+            files["float16"] = to_float16_weights(files[f"float32, {name}"])
             files["float16 of the converter"] = convert_traced(traced, network.weights, _float16)
-    expected = run_batches(keras_engine(model, BATCH), evidence.pixels)
+    expected = run_batches(keras_engine(model, BATCH), evaluation_set.pixels)
     milliseconds = in_turn(files)
     return {
         name: {
             "ms": milliseconds[name],
             "MiB": len(data) / 2**20,
-            "distance": float(np.abs(answers_of(data, evidence.pixels) - expected).mean()),
+            "distance": float(
+                np.abs(predictions_of(data, evaluation_set.pixels) - expected).mean()
+            ),
         }
         for name, data in files.items()
     }

@@ -1,11 +1,11 @@
-"""Transfer learning for pictures: a folder of labelled pictures in, a proven model out."""
+"""Transfer learning for images: a folder of labelled images in, a proven model out."""
 
 __version__ = "0.1.0"
 
 _PUBLIC = {  # name: the module that has it; imported on first use, since Keras takes seconds
     "transfer": "keras_transfer.train",
-    "Run": "keras_transfer.run",
-    "Predictor": "keras_transfer.predictor",
+    "Run": "keras_transfer.run.folder",
+    "Predictor": "keras_transfer.run.predictor",
     "TrainConfig": "keras_transfer.config",
     "UserError": "keras_transfer.errors",
     "build_model": "keras_transfer.model.factory",

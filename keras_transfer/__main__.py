@@ -4,12 +4,12 @@ import sys
 from importlib import import_module
 
 from keras_transfer import __version__
-from keras_transfer.command import MISTAKE
+from keras_transfer.cli.command import MISTAKE
 from keras_transfer.errors import unknown_name
 
 VERBS = {  # verb: module, what it does
-    "train": ("keras_transfer.train", "adapt a base to your pictures; score, save and export it"),
-    "evaluate": ("keras_transfer.cli.evaluate", "score a model on labelled pictures"),
+    "train": ("keras_transfer.cli.train", "adapt a base to your images; score, save and export it"),
+    "evaluate": ("keras_transfer.cli.evaluate", "score a model on labelled images"),
     "predict": ("keras_transfer.cli.predict", "answer for files, folders or patterns"),
     "export": ("keras_transfer.cli.export", "write a run as SavedModel or TFLite, checked"),
     "features": ("keras_transfer.cli.features", "list, check or clear what is stored of bases"),

@@ -13,10 +13,10 @@ IN_MEMORY = "in memory"  # what `data` says of arrays and DataFrames
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Adapt a pretrained base to your labelled pictures; score, save and export the model."""
+    """Adapt a pretrained base to your labelled images; score, save and export the model."""
 
     data: str = "demo"
-    """The pictures: demo, a folder of class folders, a folder with train/val/test, a .csv or
+    """The images: demo, a folder of class folders, a folder with train/val/test, a .csv or
     .parquet table (path,label[,split,group]), or tfds:NAME."""
     base: str = "efficientnet_lite0"
     """The pretrained network to build on; `keras-transfer doctor --bases` lists them."""
@@ -36,7 +36,7 @@ class TrainConfig:
     image_size: int | None = None
     """Pixels a side that the model sees; by default those the base was trained at."""
     resize: Literal["squeeze", "crop", "pad"] = "squeeze"
-    """How a picture becomes square: squeezed, its middle cut out, or padded with grey."""
+    """How an image becomes square: squeezed, its middle cut out, or padded with grey."""
     pooling: Literal["avg", "max", "flatten"] = "avg"
     """How the base's last feature map becomes one vector."""
     hidden_units: tuple[int, ...] = ()
@@ -48,9 +48,9 @@ class TrainConfig:
     """Random flips, rotations, zooms, brightness and contrast while training; auto is none for
     feature_extraction and light for fine_tuning."""
     views: int | None = None
-    """Seeded versions of each picture, the plain one included, where pictures are augmented and
+    """Seeded versions of each image, the plain one included, where images are augmented and
     features stored; by default 4 for feature_extraction, one an epoch for fine_tuning."""
-    store: bool = True
+    cache_features: bool = True
     """Keep what the frozen part computes on disk, for this run and those to come."""
     feature_precision: Literal["float32", "float16", "bfloat16"] = "float32"
     """Numbers of stored features; bfloat16 is also computed so: faster, some percent off."""
@@ -58,11 +58,11 @@ class TrainConfig:
     """Mix pairs of examples while training by gradient: alpha of MixUp, for example 0.2; of stored
     features where they are stored."""
     class_weight: Literal["none", "balanced"] = "none"
-    """balanced counts each class alike, however many pictures it has."""
+    """balanced counts each class alike, however many images it has."""
     epochs: int | None = None
-    """Most passes over the training pictures; by default what the strategy recommends."""
+    """Most passes over the training images; by default what the strategy recommends."""
     batch_size: int = 32
-    """Pictures a training step."""
+    """Images a training step."""
     learning_rate: float | None = None
     """Highest learning rate; by default what the strategy recommends."""
     patience: int | None = None
@@ -74,10 +74,10 @@ class TrainConfig:
     """Drives every draw: splits, initial weights, order, augmentation."""
     time_budget: float | None = None
     """Minutes of training after which it stops at the next epoch and keeps the best so far."""
-    max_left_out: float = 0.05
-    """Share of unreadable pictures above which the run is refused."""
+    max_skipped: float = 0.05
+    """Share of unreadable images above which the run is refused."""
     max_pixels: int = 200_000_000
-    """A picture with more pixels than this is left out: it could be a decompression bomb."""
+    """An image with more pixels than this is skipped: it could be a decompression bomb."""
     export: bool = True
     """Write and check a SavedModel and a TFLite file."""
 
@@ -107,7 +107,7 @@ LIMITS = {  # knob: lowest and highest value that makes sense
     "patience": (1, 100_000),
     "seed": (0, 2**31 - 1),
     "time_budget": (0.0, 1e6),
-    "max_left_out": (0.0, 1.0),
+    "max_skipped": (0.0, 1.0),
     "max_pixels": (1024, 10**10),
 }
 

@@ -19,12 +19,12 @@ class UserError(Exception):
         super().__init__(" ".join(f"{what}{found}{advice}".split()))
 
 
-class PictureError(Exception):
-    """One picture cannot be read; its text is the reason, as `left_out.csv` shows it."""
+class ExampleError(Exception):
+    """One example cannot be read; its text is the reason, as `skipped.csv` shows it."""
 
 
 def count(number, noun):
-    """ "1 picture", "2 pictures"."""
+    """ "1 example", "2 examples"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 

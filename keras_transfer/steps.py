@@ -10,27 +10,27 @@ from pathlib import Path
 import numpy as np
 
 from keras_transfer import progress
+from keras_transfer.backend import choose_precision, load_keras, set_seed
 from keras_transfer.bases.build import build_base, find_size
-from keras_transfer.data.roles import write_roles
-from keras_transfer.data.sources import read_source
+from keras_transfer.data.sources.specs import read_source
 from keras_transfer.errors import UserError, count
 from keras_transfer.evaluate.splits import SMALL, score_splits
-from keras_transfer.export.about import About
-from keras_transfer.export.evidence import gather_evidence
-from keras_transfer.export.keras_file import save_keras
+from keras_transfer.export.certificate.evaluation_set import draw_evaluation_set
 from keras_transfer.export.names import name_lines
-from keras_transfer.features.engines import check_feature_precision
 from keras_transfer.features.store import cache_limit
 from keras_transfer.model.factory import build_model
+from keras_transfer.model.keras_file import save_keras
+from keras_transfer.model.spec import ModelSpec
 from keras_transfer.model.trainable import check_part
-from keras_transfer.reading import data_fingerprint, read_examples
-from keras_transfer.run import Run, check_free, next_folder
-from keras_transfer.runtime import choose_precision, load_keras, set_seed
+from keras_transfer.run.folder import Run, check_free, next_folder
+from keras_transfer.run.reading import data_fingerprint, read_dataset
+from keras_transfer.run.roles import write_roles
+from keras_transfer.runtimes.engines import check_feature_precision
 from keras_transfer.strategies import check_strategy, find_strategy
 
-__all__ = ["find_strategy", "read_examples", "read_source"]
+__all__ = ["find_strategy", "read_dataset", "read_source"]
 EXPORTS = ("saved_model", "tflite")
-CHECKED = 12  # pictures on which an export must answer as the model does
+CHECKED = 12  # examples on which an export must answer as the model does
 
 
 def check_config(config):
@@ -72,22 +72,22 @@ def precision(config):
 
 
 @contextlib.contextmanager
-def recording(target, overwrite, name, config, examples):
+def recording(target, overwrite, name, config, dataset):
     """The Run of what happens inside; a caller's mistake leaves nothing, an accident its trace.
 
     Args:
         target: its folder, or None for the next free one; `name`: of the data.
     """
-    # the next one is asked for only now: another run may have taken it while pictures were read
+    # the next one is asked for only now: another run may have taken it while examples were read
     run = Run.create(target or next_folder(name, config.base, config.strategy), overwrite)
     # a run may be looked at from another folder than the one it was begun in
     place = os.path.abspath(config.data) if os.path.exists(config.data) else config.data
     run.write_text("config.json", replace(config, data=place).to_json())
-    run.write_text("classes.txt", name_lines(examples.task.outputs))
-    examples.pictures.left_out.to_csv(run.folder / "left_out.csv", index=False)
+    run.write_text("classes.txt", name_lines(dataset.task.outputs))
+    dataset.examples.skipped.to_csv(run.folder / "skipped.csv", index=False)
     try:
         with progress.logged(run.folder / "log.txt"):
-            progress.say(_what(config, examples))
+            progress.say(_what(config, dataset))
             yield run
     except UserError as error:
         if (
@@ -104,15 +104,15 @@ def recording(target, overwrite, name, config, examples):
         raise
 
 
-def _what(config, examples):
-    splits = examples.splits
+def _what(config, dataset):
+    splits = dataset.splits
     counts = [f"{(splits == split).sum()} {split}" for split in ("train", "val", "test")]
     counts = ", ".join(count for count in counts if not count.startswith("0 "))
-    outputs = ", ".join(examples.task.outputs[:8])
-    more = f" and {len(examples.task.outputs) - 8} more" if len(examples.task.outputs) > 8 else ""
-    left_out = len(examples.pictures.left_out)
-    beside = f"; {left_out} left out (left_out.csv)" if left_out else ""
-    return f"{counts} pictures{beside}; {examples.task.name} of {outputs}{more}; {config.base}"
+    outputs = ", ".join(dataset.task.outputs[:8])
+    more = f" and {len(dataset.task.outputs) - 8} more" if len(dataset.task.outputs) > 8 else ""
+    skipped = len(dataset.examples.skipped)
+    beside = f"; {skipped} skipped (skipped.csv)" if skipped else ""
+    return f"{counts} examples{beside}; {dataset.task.name} of {outputs}{more}; {config.base}"
 
 
 def build(config, task):
@@ -131,88 +131,86 @@ def build(config, task):
     )
 
 
-def evaluate(model, examples, config):
+def evaluate(model, dataset, config):
     """(the `splits` of metrics.json, {split: answers}) on val and test."""
-    answers = {
-        split: examples.answers(model, examples.rows(split))
+    predictions = {
+        split: dataset.predict_arrays(model, dataset.rows(split))
         for split in ("val", "test")
-        if len(examples.rows(split))
+        if len(dataset.rows(split))
     }
-    rows = np.concatenate([examples.rows(split) for split in answers])
+    rows = np.concatenate([dataset.rows(split) for split in predictions])
     scores = score_splits(
-        examples.task,
-        examples.pictures.table.iloc[rows],
-        examples.targets[rows],
-        np.concatenate(list(answers.values())),
-        examples.chosen_by(config),
+        dataset.task,
+        dataset.examples.table.iloc[rows],
+        dataset.targets[rows],
+        np.concatenate(list(predictions.values())),
+        dataset.selected_on(config),
         config.seed,
     )
     for split, score in scores.items():
         if score["n"] < SMALL:
-            progress.warn(f"{split} has {count(score['n'], 'picture')}: its score says little")
-    return scores, answers
+            progress.warn(f"{split} has {count(score['n'], 'example')}: its score says little")
+    return scores, predictions
 
 
-def about(examples, config):
+def spec(dataset, config):
     """What the model's answers mean."""
-    task = examples.task
-    return About(task.name, task.outputs, config.resize, examples.pictures.size, config.base)
+    task = dataset.task
+    return ModelSpec(task.name, task.outputs, config.resize, dataset.examples.size, config.base)
 
 
-def write(run, model, history, examples, answers, config):
+def write(run, model, history, dataset, predictions, config):
     """The model, its history and its predictions into the run's folder."""
-    save_keras(model, run.folder / "model.keras", about(examples, config))
+    save_keras(model, run.folder / "model.keras", spec(dataset, config))
     names = list(dict.fromkeys(name for row in history for name in row))
     with open(run.folder / "history.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(history)
-    _write_predictions(run.folder / "predictions.csv", examples, answers)
-    write_roles(run.folder, examples.pictures.table, examples.chosen_by(config))
+    _write_predictions(run.folder / "predictions.csv", dataset, predictions)
+    write_roles(run.folder, dataset.examples.table, dataset.selected_on(config))
 
 
-def _write_predictions(path, examples, answers):
-    task, table = examples.task, examples.pictures.table
+def _write_predictions(path, dataset, predictions):
+    task, table = dataset.task, dataset.examples.table
     kind = "value" if task.name == "regression" else "p"
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         columns = [f"{kind}_{name}" for name in task.outputs]
         writer.writerow(["path", "split", "label", "predicted", *columns])
-        for split, said in answers.items():
-            for row, answer in zip(examples.rows(split), said, strict=True):
+        for split, said in predictions.items():
+            for row, prediction in zip(dataset.rows(split), said, strict=True):
                 shown, label = table["shown"].iloc[row], table["label"].iloc[row]
                 label = "|".join(map(str, label)) if isinstance(label, tuple) else label
-                numbers = [f"{number:.6g}" for number in answer]
-                writer.writerow([shown, split, label, task.read(answer), *numbers])
+                numbers = [f"{number:.6g}" for number in prediction]
+                writer.writerow([shown, split, label, task.decode(prediction), *numbers])
 
 
-def export(run, model, examples, config):
+def export(run, model, dataset, config):
     """The default exports, proven and certified; none with --no-export."""
-    rows = np.concatenate([examples.rows(split) for split in ("val", "test", "train")])
-    run.keep_check_pictures(
-        examples.pictures.batch(rows[:: max(1, len(rows) // CHECKED)][:CHECKED])
-    )
+    rows = np.concatenate([dataset.rows(split) for split in ("val", "test", "train")])
+    run.keep_check_examples(dataset.examples.batch(rows[:: max(1, len(rows) // CHECKED)][:CHECKED]))
     if config.export:
-        evidence = gather_evidence(examples, config)
-        run.export_model(model, about(examples, config), EXPORTS, evidence)
+        evaluation_set = draw_evaluation_set(dataset, config)
+        run.export_model(model, spec(dataset, config), EXPORTS, evaluation_set)
 
 
-def finish(run, scores, examples, clock):
+def finish(run, scores, dataset, clock):
     """Write metrics.json and run.json, and give the folder its name."""
-    task, pictures, store = examples.task, examples.pictures, examples.store
+    task, examples, store = dataset.task, dataset.examples, dataset.store
     seconds = clock.read()
     metrics = {
         "schema": 1,
         "task": task.name,
         "classes": list(task.outputs),
         "splits": scores,
-        "pictures": {
-            "read": len(pictures) + len(pictures.left_out),
-            "left_out": len(pictures.left_out),
+        "examples": {
+            "read": len(examples) + len(examples.skipped),
+            "skipped": len(examples.skipped),
         },
         "features": {"computed": store.computed, "reused": store.reused},
         "seconds": seconds,
     }
     run.write_text("metrics.json", json.dumps(metrics, indent=2) + "\n")
-    run.write_info(data=data_fingerprint(pictures.table), seconds=seconds)
+    run.write_info(data=data_fingerprint(examples.table), seconds=seconds)
     run.finish()

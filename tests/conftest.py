@@ -1,4 +1,4 @@
-"""What the tests share: real pictures and weights where they are at hand, tiny drawn ones."""
+"""What the tests share: real images and weights where they are at hand, tiny drawn ones."""
 
 import functools
 import os
@@ -24,12 +24,12 @@ def own_cache(tmp_path_factory):
 
 @pytest.fixture
 def real_data():
-    """Ask for a set of real pictures by name; the test is skipped where it is absent."""
+    """Ask for a set of real images by name; the test is skipped where it is absent."""
 
     def find(name):
         folder = Path(os.environ.get("KERAS_TRANSFER_DATA", ROOT.parent / "shared" / "data")) / name
         if not folder.exists():
-            pytest.skip(f"real pictures {name} are not here; set KERAS_TRANSFER_DATA")
+            pytest.skip(f"real images {name} are not here; set KERAS_TRANSFER_DATA")
         return folder
 
     return find
@@ -49,14 +49,14 @@ def real_weights():
 
 
 def draw(kind, seed, size=48):
-    """A tiny picture of one of three easy kinds: uint8 (size, size, 3)."""
+    """A tiny image of one of three easy kinds: uint8 (size, size, 3)."""
     generator = np.random.default_rng([seed, KINDS.index(kind)])
-    picture = generator.integers(60, 120, (size, size, 3)).astype(np.uint8)
+    image = generator.integers(60, 120, (size, size, 3)).astype(np.uint8)
     if kind == "red":
-        picture[..., 0] += 110
+        image[..., 0] += 110
     elif kind == "stripes":
-        picture[:: generator.integers(4, 7)] = 240
-    return picture
+        image[:: generator.integers(4, 7)] = 240
+    return image
 
 
 KINDS = ("grey", "red", "stripes")
@@ -71,8 +71,8 @@ def plant_classes(place, counts=12, name="photos", kinds=KINDS):
             folder = place / name / split / kind
             folder.mkdir(parents=True)
             for number in range(count):
-                picture = draw(kind, 1000 * split_number + number)
-                Image.fromarray(picture).save(folder / f"{number:03d}.png")
+                image = draw(kind, 1000 * split_number + number)
+                Image.fromarray(image).save(folder / f"{number:03d}.png")
     return place / name
 
 
@@ -94,14 +94,14 @@ def finished(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory):
-    """(model, folder with every export for pictures of one size) of a tiny classification."""
+    """(model, folder with every export for images of one size) of a tiny classification."""
     from keras_transfer.export import FORMATS, export_model
-    from tests.tiny import about, answers, pictures, tiny_model
+    from tests.tiny import images, predictions, spec, tiny_model
 
     folder = tmp_path_factory.mktemp("exports")
-    model, pixels = tiny_model(), pictures(20)
+    model, pixels = tiny_model(), images(20)
     for name in FORMATS:
         if "any-size" not in name:
-            told, proof = about(resize="crop"), (pixels, answers(model, pixels))
-            export_model(model, name, folder, told, *proof, lambda: pictures(40, seed=5))
+            told, proof = spec(resize="crop"), (pixels, predictions(model, pixels))
+            export_model(model, name, folder, told, *proof, lambda: images(40, seed=5))
     return model, folder

@@ -1,16 +1,16 @@
-"""Folders and tables of small pictures, and what reading them says."""
+"""Folders and tables of small images, and what reading them says."""
 
 import pytest
 
-from keras_transfer.data.sources import read_source
+from keras_transfer.data.sources.specs import read_source
 from keras_transfer.errors import UserError
-from tests.pictures import png_bytes, quarters
+from tests.odd_images import png_bytes, quarters
 
 COLUMNS = ["path", "label", "split", "group", "shown"]
 
 
 def plant(root, *names):
-    """Small pictures at these paths below `root`, each with its folders."""
+    """Small images at these paths below `root`, each with its folders."""
     for name in names:
         file = root / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -18,7 +18,7 @@ def plant(root, *names):
     return root
 
 
-def write_table(root, text, name="pictures.csv", encoding="utf-8"):
+def write_table(root, text, name="metadata.csv", encoding="utf-8"):
     (root / name).write_bytes(text.encode(encoding))
     return root / name
 

@@ -9,18 +9,18 @@ import time
 
 import pytest
 
-from keras_transfer import train
+from keras_transfer.cli import train
 from tests.commands import FAST, run_command
 
 
-def test_weights_that_do_not_fit_are_refused_before_pictures_are_read(finished, tmp_path, capsys):
+def test_weights_that_do_not_fit_are_refused_before_images_are_read(finished, tmp_path, capsys):
     run, photos = finished
     weights = ["--base", "mobilenet_v2_0.35", "--weights", run.folder]
     talking = [flag for flag in FAST if flag != "--quiet"]
     asked = ["--data", photos, "--out", tmp_path / "run", *weights]
     assert train.main([*talking, *map(str, asked)]) == 2
     err = capsys.readouterr().err
-    assert "Reading pictures" not in err
+    assert "Reading images" not in err
     assert "do not fit" in err
 
 
@@ -45,7 +45,7 @@ def break_one_class(folder):
 @pytest.mark.parametrize(
     ("spoil", "flags", "message"),
     [
-        (lambda f: [p.unlink() for p in f.rglob("*.png")], [], "no pictures|empty"),
+        (lambda f: [p.unlink() for p in f.rglob("*.png")], [], "no images|empty"),
         (lambda f: None, ["--base", "vgg61"], "unknown base.*Did you mean vgg"),
         (lambda f: None, ["--weights", "nowhere.h5"], "nowhere.h5"),
         (lambda f: None, ["--data", ""], "--data is empty"),
@@ -54,15 +54,15 @@ def break_one_class(folder):
         (lambda f: None, ["--trainable", "all"], "keeps the whole base"),
         (lambda f: None, ["--image-size", "8"], "--image-size is out of range"),
         (lambda f: None, ["--base", "xception"], "--image-size is too small for xception"),
-        (keep_two_each, [], "too few to divide.*three pictures or more"),
+        (keep_two_each, [], "too few to divide.*three examples or more"),
         (
             lambda f: (f / "red" / "x.png").write_bytes(b""),
-            ["--max-left-out", "0"],
-            "1 of 25 pictures cannot be read",
+            ["--max-skipped", "0"],
+            "1 of 25 examples cannot be read",
         ),
-        (break_one_class, ["--max-left-out", "1"], "red"),
-        (lambda f: (f / "pictures.csv").write_text("file,class\na,b\n"), [], "path.*label"),
-        (lambda f: (f / "pictures.csv").write_text("path,label\n../a.png,b\n"), [], "leave"),
+        (break_one_class, ["--max-skipped", "1"], "red"),
+        (lambda f: (f / "metadata.csv").write_text("file,class\na,b\n"), [], "path.*label"),
+        (lambda f: (f / "metadata.csv").write_text("path,label\n../a.png,b\n"), [], "leave"),
     ],
 )
 def test_bad_input_is_one_line_exit_2_and_nothing_left(

@@ -162,8 +162,8 @@ def test_scaling_converts_to_plain_tflite(scaling):
     raw = random_pixels(4)
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], raw)
     interpreter.invoke()
-    answer = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-    numpy.testing.assert_allclose(answer, model(raw), rtol=1e-6, atol=1e-6)
+    prediction = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    numpy.testing.assert_allclose(prediction, model(raw), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("scaling", list(SCALINGS))

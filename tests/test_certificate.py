@@ -8,27 +8,27 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_transfer.backend import load_keras
 from keras_transfer.cli import export as export_verb
-from keras_transfer.data.images import load_picture
 from keras_transfer.errors import UserError
 from keras_transfer.export import FORMATS, export_model
-from keras_transfer.export.certificate import Examiner, fingerprint, read_certificate
-from keras_transfer.export.comparing import AGREE
-from keras_transfer.export.evidence import Evidence
-from keras_transfer.export.exports import write_exports
-from keras_transfer.export.golden import read_golden
+from keras_transfer.export.certificate.evaluation_set import EvaluationSet
+from keras_transfer.export.certificate.examiner import Examiner, fingerprint, read_certificate
+from keras_transfer.export.certificate.golden import read_golden
+from keras_transfer.export.certificate.non_inferiority import AGREE
 from keras_transfer.export.readers import open_export
-from keras_transfer.run import Run
-from keras_transfer.runtime import load_keras
-from tests.tiny import NAMES, SIZE, about, answers, pictures, tiny_model
+from keras_transfer.export.writing import write_exports
+from keras_transfer.inputs.image.reading import load_image
+from keras_transfer.run.folder import Run
+from tests.tiny import NAMES, SIZE, images, predictions, spec, tiny_model
 
 COUNT = 60
 
 
-def evidence_for(model, task="classification", count=COUNT):
-    """Pictures whose labels are what the model says, but for every tenth."""
-    pixels = pictures(count, seed=3)
-    said = answers(model, pixels)
+def evaluation_set_for(model, task="classification", count=COUNT):
+    """Examples whose labels are what the model says, but for every tenth."""
+    pixels = images(count, seed=3)
+    said = predictions(model, pixels)
     targets = said.argmax(axis=1) if task == "classification" else said
     if task == "multilabel":
         targets = (said > 0.5).astype(np.float32)
@@ -36,16 +36,16 @@ def evidence_for(model, task="classification", count=COUNT):
         targets[::10] = (targets[::10] + 1) % 3
     shown = [f"{row}.png" for row in range(count)]
     told = (targets, None, shown, None, 10**6)
-    return Evidence("val", count, False, pixels, *told, lambda: pictures(60, seed=4))
+    return EvaluationSet("val", count, False, pixels, *told, lambda: images(60, seed=4))
 
 
 @pytest.fixture(scope="module")
 def certified(tmp_path_factory):
-    """(model, evidence, folder, entries) of a tiny classification in every format."""
+    """(model, evaluation_set, folder, entries) of a tiny classification in every format."""
     folder, model = tmp_path_factory.mktemp("certified"), tiny_model()
-    evidence = evidence_for(model)
-    entries = write_exports(model, about(), folder, list(FORMATS), pictures(8), evidence)
-    return model, evidence, folder, entries
+    evaluation_set = evaluation_set_for(model)
+    entries = write_exports(model, spec(), folder, list(FORMATS), images(8), evaluation_set)
+    return model, evaluation_set, folder, entries
 
 
 def test_every_format_is_measured_and_passes(certified):
@@ -58,7 +58,11 @@ def test_every_format_is_measured_and_passes(certified):
         assert entry["passed"], (name, entry["why"])
         assert entry["sha256"] == fingerprint(folder / entry["path"])
         assert entry["operations"]
-        assert (entry["split"], entry["pictures"], entry["used_to_choose"]) == ("val", COUNT, False)
+        assert (entry["split"], entry["examples"], entry["used_for_selection"]) == (
+            "val",
+            COUNT,
+            False,
+        )
         assert entry["latency_ms"]["median"] <= entry["latency_ms"]["p95"]
         same = entry["same_pixels"]
         assert same["agreement"] == 1 - len(same["changed"]) / COUNT
@@ -73,22 +77,22 @@ def test_golden_files_hold_what_each_file_answers(certified):
     model, _, folder, _ = certified
     pixels, kept = read_golden(folder)
     assert len(pixels) == 8
-    np.testing.assert_allclose(kept["model"], answers(model, pixels), atol=1e-5)
+    np.testing.assert_allclose(kept["model"], predictions(model, pixels), atol=1e-5)
     told = json.loads((folder / "golden" / "golden.json").read_text(encoding="utf-8"))
     assert told["classes"] == NAMES
-    for row, picture in enumerate(told["pictures"]):
-        assert set(picture["answers"]) == {"model", *FORMATS}
+    for row, example in enumerate(told["examples"]):
+        assert set(example["answers"]) == {"model", *FORMATS}
         np.testing.assert_array_equal(
-            np.asarray(Image.open(folder / "golden" / picture["file"])), pixels[row]
+            np.asarray(Image.open(folder / "golden" / example["file"])), pixels[row]
         )
-        np.testing.assert_allclose(picture["answers"]["onnx"], kept["onnx"][row], atol=1e-6)
+        np.testing.assert_allclose(example["answers"]["onnx"], kept["onnx"][row], atol=1e-6)
 
 
 def test_one_format_anew_leaves_what_is_known_of_the_others(certified, tmp_path):
-    model, evidence, folder, entries = certified
+    model, evaluation_set, folder, entries = certified
     shutil.copytree(folder, tmp_path / "exports")
     (tmp_path / "exports" / "model.onnx").unlink()
-    write_exports(model, about(), tmp_path / "exports", ["tflite"], pictures(8), evidence)
+    write_exports(model, spec(), tmp_path / "exports", ["tflite"], images(8), evaluation_set)
     certificate = read_certificate(tmp_path / "exports")
     assert set(certificate["files"]) == set(FORMATS) - {"onnx"}
     assert certificate["files"]["tflite"]["sha256"] == entries["tflite"]["sha256"]
@@ -96,21 +100,23 @@ def test_one_format_anew_leaves_what_is_known_of_the_others(certified, tmp_path)
 
 
 def test_two_exports_of_one_model_with_dropout_answer_equally(certified, tmp_path):
-    model, evidence, folder, entries = certified
+    model, evaluation_set, folder, entries = certified
     assert any(layer.name.startswith("dropout") for layer in model.layers)
     for name in FORMATS:
         again = export_model(
             model,
             name,
             tmp_path,
-            about(),
-            pictures(8),
-            answers(model, pictures(8)),
-            evidence.sample,
+            spec(),
+            images(8),
+            predictions(model, images(8)),
+            evaluation_set.sample,
         )
         readers = [open_export(folder / entries[name]["path"]), open_export(again["path"])]
-        one, other = (reader.answers(evidence.pixels) for reader in readers)
-        np.testing.assert_array_equal(one, readers[0].answers(evidence.pixels), err_msg=name)
+        one, other = (reader.predict_arrays(evaluation_set.pixels) for reader in readers)
+        np.testing.assert_array_equal(
+            one, readers[0].predict_arrays(evaluation_set.pixels), err_msg=name
+        )
         if fingerprint(again["path"]) != entries[name]["sha256"]:
             np.testing.assert_array_equal(one, other, err_msg=name)
 
@@ -127,60 +133,60 @@ def encode(pixels, kind, **settings):
 
 @pytest.fixture
 def on_files(certified, tmp_path):
-    """(model, evidence with files, folder): large pictures, some that TensorFlow cannot read."""
-    model, evidence, folder, _ = certified
-    large = pictures(COUNT, 90, seed=3)
+    """(model, evaluation_set with files, folder): large images, some that TensorFlow cannot read."""
+    model, evaluation_set, folder, _ = certified
+    large = images(COUNT, 90, seed=3)
     files = []
-    for row, picture in enumerate(large):
+    for row, example in enumerate(large):
         kind = {0: "GIF", 1: "WEBP", 2: "BMP"}.get(row, "PNG")
-        frames = [picture, large[5]] if kind == "GIF" else [picture]
+        frames = [example, large[5]] if kind == "GIF" else [example]
         files.append(tmp_path / f"{row}.{kind.lower()}")
         files[-1].write_bytes(encode(frames, kind))
-    pixels = np.stack([load_picture(file, SIZE) for file in files])
-    targets = answers(model, pixels).argmax(axis=1)
-    return model, evidence._replace(pixels=pixels, targets=targets, files=files), folder
+    pixels = np.stack([load_image(file, SIZE) for file in files])
+    targets = predictions(model, pixels).argmax(axis=1)
+    return model, evaluation_set._replace(pixels=pixels, targets=targets, files=files), folder
 
 
 def test_the_way_from_files_is_measured_and_what_cannot_be_read_is_named(on_files):
-    model, evidence, folder = on_files
-    examiner = Examiner(model, about(), evidence)
+    model, evaluation_set, folder = on_files
+    examiner = Examiner(model, spec(), evaluation_set)
     entry, _ = examiner.examine(folder / "saved_model")
     encoded = entry["encoded_bytes"]
     assert entry["passed"], entry["why"]
     assert encoded["unread"] == ["1.png", "2.png"]  # WebP with alpha, BMP
-    assert encoded["pictures"] == COUNT - 2
+    assert encoded["examples"] == COUNT - 2
     assert encoded["agreement"] > 0.95
     assert "EXIF" in entry["limits"][0]
     for name in ("tflite", "tflite-any-size"):
         entry, _ = examiner.examine(folder / FORMATS[name].file_name)
         assert entry["encoded_bytes"]["unread"] == []
         assert 0 < entry["encoded_bytes"]["largest_difference"] < 0.9
-        assert entry["encoded_bytes"]["pictures"] == COUNT
+        assert entry["encoded_bytes"]["examples"] == COUNT
 
 
 def test_a_file_that_is_gone_is_left_out(on_files):
-    model, evidence, folder = on_files
-    evidence.files[9].write_bytes(b"")
-    entry, _ = Examiner(model, about(), evidence).examine(folder / "model.tflite")
+    model, evaluation_set, folder = on_files
+    evaluation_set.files[9].write_bytes(b"")
+    entry, _ = Examiner(model, spec(), evaluation_set).examine(folder / "model.tflite")
     assert entry["encoded_bytes"]["unread"] == ["9.png"]
 
 
 def test_a_broken_decoder_fails(on_files):
-    model, evidence, folder = on_files
-    swapped = evidence._replace(files=evidence.files[::-1])
-    entry, _ = Examiner(model, about(), swapped).examine(folder / "saved_model")
+    model, evaluation_set, folder = on_files
+    swapped = evaluation_set._replace(files=evaluation_set.files[::-1])
+    entry, _ = Examiner(model, spec(), swapped).examine(folder / "saved_model")
     assert entry["same_pixels"]["agreement"] == 1
     assert not entry["passed"]
-    assert "encoded pictures" in entry["why"]
+    assert "encoded examples" in entry["why"]
 
 
 def test_a_format_that_cannot_be_made_leaves_the_others_certified(certified, tmp_path):
-    model, evidence, _, _ = certified
-    write_exports(model, about(), tmp_path, ["onnx"], pictures(8), evidence)
-    padded = about(resize="pad")
+    model, evaluation_set, _, _ = certified
+    write_exports(model, spec(), tmp_path, ["onnx"], images(8), evaluation_set)
+    padded = spec(resize="pad")
     formats = ["tflite", "onnx-any-size"]
     with pytest.raises(UserError, match="squeezes"):
-        write_exports(model, padded, tmp_path, formats, pictures(8), evidence)
+        write_exports(model, padded, tmp_path, formats, images(8), evaluation_set)
     assert set(read_certificate(tmp_path)["files"]) == {"onnx", "tflite"}
 
 
@@ -188,27 +194,27 @@ def damaged_weights(model):
     other = tiny_model()
     kernel, bias = other.get_layer("head").get_weights()
     other.get_layer("head").set_weights([kernel[:, ::-1], bias[::-1]])
-    return other, about()
+    return other, spec()
 
 
 def permuted_labels(model):
-    return model, about(names=[*NAMES[1:], NAMES[0]])
+    return model, spec(names=[*NAMES[1:], NAMES[0]])
 
 
 def wrong_scaling(model):
     keras = load_keras()
     pixels = keras.Input(model.input_shape[1:], name="pixels")
-    return keras.Model(pixels, model(keras.layers.Rescaling(1 / 255)(pixels))), about()
+    return keras.Model(pixels, model(keras.layers.Rescaling(1 / 255)(pixels))), spec()
 
 
 @pytest.mark.parametrize("damage", [damaged_weights, permuted_labels, wrong_scaling])
 @pytest.mark.parametrize("name", ["saved_model", "tflite", "onnx", "openvino"])
 def test_a_damaged_export_fails(name, damage, certified, tmp_path):
-    model, evidence, _, _ = certified
-    examiner = Examiner(model, about(), evidence)
+    model, evaluation_set, _, _ = certified
+    examiner = Examiner(model, spec(), evaluation_set)
     other, told = damage(model)
-    pixels = pictures(8)
-    written = export_model(other, name, tmp_path, told, pixels, answers(other, pixels))
+    pixels = images(8)
+    written = export_model(other, name, tmp_path, told, pixels, predictions(other, pixels))
     entry, _ = examiner.examine(written["path"])
     assert not entry["passed"]
     assert entry["same_pixels"]["agreement"] < AGREE
@@ -218,12 +224,12 @@ def test_a_damaged_export_fails(name, damage, certified, tmp_path):
 @pytest.mark.parametrize("task", ["multilabel", "regression"])
 def test_other_tasks_are_certified_too(task, tmp_path):
     model = tiny_model(task)
-    evidence = evidence_for(model, task)
+    evaluation_set = evaluation_set_for(model, task)
     formats = ["tflite", "tflite-int8"]
-    entries = write_exports(model, about(task), tmp_path, formats, pictures(8), evidence)
+    entries = write_exports(model, spec(task), tmp_path, formats, images(8), evaluation_set)
     assert entries["tflite"]["passed"]
     assert entries["tflite"]["same_pixels"]["agreement"] == 1
-    score = {"multilabel": "map", "regression": "r2"}[task]
+    score = {"multilabel": "macro_average_precision", "regression": "r2"}[task]
     assert entries["tflite"]["same_pixels"][score]["value"] == pytest.approx(1.0)
     assert entries["tflite-int8"]["same_pixels"][score]["value"] > 0.9
 

@@ -1,18 +1,18 @@
-"""Whether a file loses more than chance: exact, honest about few pictures, fair to groups."""
+"""Whether a file loses more than chance: exact, honest about few examples, fair to groups."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_transfer.export.comparing import compare, judge_file, task_of
+from keras_transfer.export.certificate.non_inferiority import compare, judge_file, task_of
 from keras_transfer.tasks import find_task
-from tests.tiny import about
+from tests.tiny import spec
 
 
 def judged(right_model, right_file, max_drop=0.01, groups=None):
-    """The Verdict of a two-class file, told which pictures each gets right."""
-    task = find_task("classification").of_outputs(("a", "b"))
+    """The Verdict of a two-class file, told which examples each gets right."""
+    task = find_task("classification").from_outputs(("a", "b"))
     targets = np.zeros(len(right_model), np.int64)
     one, other = (np.eye(2)[1 - np.asarray(right, int)] for right in (right_model, right_file))
     return judge_file(task, targets, one, other, max_drop, groups)
@@ -41,7 +41,7 @@ def test_the_limit_of_a_drop_is_the_exact_one():
 
     verdict = judged(*worse_by(3, of=1000))
     # Clopper and Pearson: with a share at the limit, so few or fewer come up in 5 % of draws
-    assert binom.cdf(3, 1000, verdict.drop_limit) == pytest.approx(0.05)
+    assert binom.cdf(3, 1000, verdict.drop_upper_95) == pytest.approx(0.05)
     assert verdict.told
     assert "no more than 0.01" in verdict.why
 
@@ -51,23 +51,23 @@ def test_the_limit_of_a_drop_is_the_exact_one():
 def test_nothing_is_said_to_lose_no_more_that_did(of, share, max_drop):
     verdict = judged(*worse_by(int(share * of), of), max_drop)
     if "no more than" in verdict.why:
-        assert verdict.drop <= verdict.drop_limit <= max_drop
+        assert verdict.drop <= verdict.drop_upper_95 <= max_drop
     if not verdict.told:
         assert verdict.passed
-        assert verdict.pictures_needed is None or verdict.pictures_needed > of
+        assert verdict.examples_needed is None or verdict.examples_needed > of
 
 
-def test_so_many_pictures_as_are_said_to_tell_do_most_of_the_time():
+def test_so_many_examples_as_are_said_to_tell_do_most_of_the_time():
     verdict = judged(*worse_by(4, of=100))
     rng = np.random.default_rng(0)
     told = 0
     for _ in range(100):
-        lost = int(rng.binomial(verdict.pictures_needed, 0.04))
-        told += not judged(*worse_by(lost, of=verdict.pictures_needed)).passed
+        lost = int(rng.binomial(verdict.examples_needed, 0.04))
+        told += not judged(*worse_by(lost, of=verdict.examples_needed)).passed
     assert told >= 75
 
 
-def test_pictures_of_one_patient_count_as_one():
+def test_examples_of_one_patient_count_as_one():
     right, worse = worse_by(20, of=400)
     alone = judged(right, worse)
     assert alone.p_value < 0.001
@@ -79,7 +79,7 @@ def test_pictures_of_one_patient_count_as_one():
 
 
 def test_what_has_no_spread_is_compared_all_the_same():
-    task = find_task("regression").of_outputs(("value",))
+    task = find_task("regression").from_outputs(("value",))
     for count in (1, 5):
         numbers = np.full((count, 1), 7.0)
         verdict = judge_file(task, numbers, numbers, numbers + 1e-6, 0.01)
@@ -93,16 +93,16 @@ def test_numbers_agree_in_units_of_the_labels():
 
     settings = {"image_size": 32, "weights": "none", "scale": [4.0], "offset": [10.0]}
     model = build_model("mobilenet_v2_0.35", "regression", 1, **settings)
-    task = task_of(about("regression", names=["cells"]), model)
+    task = task_of(spec("regression", names=["cells"]), model)
     assert task.scale == (4.0,)
-    numbers = np.linspace(9.9, 10.1, 20)[:, None]  # a model that hardly tells pictures apart
+    numbers = np.linspace(9.9, 10.1, 20)[:, None]  # a model that hardly tells examples apart
     assert judge_file(task, numbers, numbers, numbers + 0.3, 1.0).p_value < 0.01
     assert task.agreement(numbers, numbers + 0.39).all()
     assert not task.agreement(numbers, numbers + 0.41).any()
 
 
 def test_a_label_that_vanishes_shows_among_many_labels():
-    task = find_task("multilabel").of_outputs([f"label {place}" for place in range(80)])
+    task = find_task("multilabel").from_outputs([f"label {place}" for place in range(80)])
     rng = np.random.default_rng(0)
     said = (rng.uniform(size=(200, 80)) < 0.05).astype(np.float64)
     silent = said.copy()
@@ -119,7 +119,7 @@ def test_a_label_that_vanishes_shows_among_many_labels():
 def test_a_file_that_answers_alike_passes_whatever_it_is_asked(seed, count):
     rng = np.random.default_rng(seed)
     for name, width in (("classification", 4), ("multilabel", 3), ("regression", 2)):
-        task = find_task(name).of_outputs(tuple("abcd"[:width]))
+        task = find_task(name).from_outputs(tuple("abcd"[:width]))
         said = rng.dirichlet(np.ones(width), count)
         targets = rng.integers(0, width, count) if name == "classification" else said.round()
         verdict = judge_file(task, targets, said, said.copy(), 0.0)

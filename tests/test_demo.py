@@ -1,4 +1,4 @@
-"""The embedded demo: the same pictures everywhere, drawn once, never half."""
+"""The embedded demo: the same images everywhere, drawn once, never half."""
 
 import csv
 import os
@@ -13,20 +13,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_transfer.data import demo
-from keras_transfer.data.demo_defects import DEFECTS
-from keras_transfer.data.demo_materials import MATERIALS
+from keras_transfer.data.demo import drawing as demo
+from keras_transfer.data.demo.defects import DEFECTS
+from keras_transfer.data.demo.materials import MATERIALS
 from keras_transfer.errors import UserError
 
-FEW = 3  # pictures a kind: two train, one val
+FEW = 3  # images a kind: two train, one val
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = "fa6f355e17f04706246e5f8e6777e92733873754aac8ace5a2731a7dab74165c"
 DIGEST = """
 import hashlib
-from keras_transfer.data import demo
+from keras_transfer.data.demo import drawing as demo
 digest = hashlib.sha256()
 for number, kind in enumerate(demo.DEFECTS):
-    digest.update(demo.draw_picture(kind, 1001 * number, 96).tobytes())
+    digest.update(demo.draw_image(kind, 1001 * number, 96).tobytes())
 print(digest.hexdigest())
 """
 
@@ -38,17 +38,17 @@ def cache(tmp_path, monkeypatch):
 
 
 def read_rows(folder):
-    with open(folder / "pictures.csv", encoding="utf-8", newline="") as file:
+    with open(folder / "metadata.csv", encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 @pytest.mark.parametrize("kind", DEFECTS)
-def test_same_seed_same_bytes_other_seed_other_picture(kind):
-    first = demo.draw_picture(kind, 7, 96)
+def test_same_seed_same_bytes_other_seed_other_image(kind):
+    first = demo.draw_image(kind, 7, 96)
     assert first.shape == (96, 96, 3)
     assert first.dtype == np.uint8
-    assert (first == demo.draw_picture(kind, 7, 96)).all()
-    assert (first != demo.draw_picture(kind, 17, 96)).mean() > 0.5
+    assert (first == demo.draw_image(kind, 7, 96)).all()
+    assert (first != demo.draw_image(kind, 17, 96)).mean() > 0.5
 
 
 @pytest.mark.parametrize("disabled", ["", "X86_V4 X86_V3 AVX512F AVX512_SKX AVX2 FMA3"])
@@ -60,7 +60,7 @@ def test_same_bytes_whatever_the_processor_offers(disabled):
     assert done.stdout.strip() == GOLDEN
 
 
-def test_a_defect_changes_the_picture_only_around_its_place():
+def test_a_defect_changes_the_image_only_around_its_place():
     """The material is drawn before the defect, so equal seeds show the same material."""
     for kind in set(DEFECTS) - {"good"}:
         rng = np.random.default_rng(3)
@@ -76,19 +76,19 @@ def test_a_defect_changes_the_picture_only_around_its_place():
 def test_each_material_is_textured_and_well_exposed(material):
     seed = MATERIALS.index(material)
     for number in range(3):
-        picture = demo.draw_picture("good", seed + 10 * number, 128).astype(float)
-        assert 25 < picture.mean() < 230
-        assert picture.std() > 3
-        assert ((picture == 0) | (picture == 255)).mean() < 0.2
+        image = demo.draw_image("good", seed + 10 * number, 128).astype(float)
+        assert 25 < image.mean() < 230
+        assert image.std() > 3
+        assert ((image == 0) | (image == 255)).mean() < 0.2
 
 
 def test_an_unknown_kind_offers_the_nearest():
     with pytest.raises(UserError, match="Did you mean scratch"):
-        demo.draw_picture("scratches", 0)
+        demo.draw_image("scratches", 0)
 
 
 def test_seeds_are_unique_and_materials_alike_in_all_kinds():
-    rows = demo.list_pictures()
+    rows = demo.list_images()
     assert 320 <= len(rows) <= 400
     assert len({seed for *_, seed, _ in rows}) == len(rows)
     shares = Counter((kind, split, seed % len(MATERIALS)) for _, kind, split, seed, _ in rows)
@@ -106,9 +106,9 @@ def test_each_kind_is_in_both_splits_and_balanced():
     assert counts == {(kind, s): n for kind in DEFECTS for s, n in (("train", 2), ("val", 1))}
     for row in rows:
         assert row["path"].startswith(f"{row['split']}/{row['label']}/")
-        with Image.open(folder / row["path"]) as picture:
-            assert picture.format == "JPEG"
-            assert picture.size[0] == picture.size[1] in demo.SIZES
+        with Image.open(folder / row["path"]) as image:
+            assert image.format == "JPEG"
+            assert image.size[0] == image.size[1] in demo.SIZES
     drawn = {path.relative_to(folder).as_posix() for path in folder.rglob("*.jpg")}
     assert drawn == {row["path"] for row in rows}
 
@@ -116,13 +116,13 @@ def test_each_kind_is_in_both_splits_and_balanced():
 def test_a_second_call_draws_nothing(monkeypatch):
     folder = demo.demo_folder(FEW)
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    monkeypatch.setattr(demo, "draw_picture", None)
+    monkeypatch.setattr(demo, "draw_image", None)
     assert demo.demo_folder(FEW) == folder
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
 def test_an_interrupted_drawing_leaves_nothing_half(cache, monkeypatch):
-    draw, calls = demo.draw_picture, []
+    draw, calls = demo.draw_image, []
 
     def interrupted(*arguments):
         calls.append(arguments)
@@ -131,7 +131,7 @@ def test_an_interrupted_drawing_leaves_nothing_half(cache, monkeypatch):
         return draw(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(demo, "draw_picture", interrupted)
+        patch.setattr(demo, "draw_image", interrupted)
         with pytest.raises(KeyboardInterrupt):
             demo.demo_folder(FEW)
     assert list(cache.iterdir()) == []
@@ -159,14 +159,14 @@ def test_two_at_once_end_with_one_whole_folder(cache):
 
 
 def test_two_processes_at_once_end_with_one_whole_folder(cache):
-    code = f"from keras_transfer.data import demo; print(demo.demo_folder({FEW}))"
+    code = f"from keras_transfer.data.demo import drawing as demo; print(demo.demo_folder({FEW}))"
     known = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", code]
     pipes = {"stdout": subprocess.PIPE, "text": True, "stderr": subprocess.PIPE}
     running = [subprocess.Popen(command, env=known, **pipes) for _ in range(2)]
-    answers = [process.communicate(timeout=120) for process in running]
-    assert [process.returncode for process in running] == [0, 0], answers
-    assert answers[0][0] == answers[1][0]
+    predictions = [process.communicate(timeout=120) for process in running]
+    assert [process.returncode for process in running] == [0, 0], predictions
+    assert predictions[0][0] == predictions[1][0]
     assert len(list(cache.iterdir())) == 1
 
 
@@ -177,11 +177,11 @@ def test_a_cache_that_cannot_be_written_is_named(cache):
         demo.demo_folder(FEW)
 
 
-def test_the_contact_sheet_has_a_row_of_pictures_for_each_kind(tmp_path):
+def test_the_contact_sheet_has_a_row_of_images_for_each_kind(tmp_path):
     demo.contact_sheet(tmp_path / "sheet.png", per_kind=2, side=48)
     with Image.open(tmp_path / "sheet.png") as sheet:
         pixels = np.asarray(sheet)
     assert pixels.shape[0] == 48 * len(DEFECTS)
     for row in np.split(pixels, len(DEFECTS)):
-        assert row[:, -48:].std() > 3  # the last picture
+        assert row[:, -48:].std() > 3  # the last image
         assert (row[:, :60] < 100).any()  # the label

@@ -28,7 +28,7 @@ from keras_transfer.bases.torch_file import MAGIC_NUMBER, PROTOCOL, read_torch_f
 from keras_transfer.errors import UserError
 
 LITES = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
-CLASSES = {  # pictures: their ImageNet class
+CLASSES = {  # images: their ImageNet class
     ("hymenoptera", "bees"): 309,
     ("hymenoptera", "ants"): 310,
     ("flowers5", "daisy"): 985,

@@ -5,15 +5,15 @@ import pytest
 
 from keras_transfer.bases.table import FAMILIES
 from keras_transfer.errors import UserError
-from keras_transfer.features import engines as module
 from keras_transfer.features.disk import DiskStore
-from keras_transfer.features.engines import Engines, agrees, name_engine
 from keras_transfer.features.store import FeatureStore
 from keras_transfer.model.cut import cut
 from keras_transfer.model.factory import build_model
 from keras_transfer.model.trainable import set_trainable
-from tests.test_model import pictures, shake_norms, tiny
-from tests.test_strategies import SMALL, tiny_examples
+from keras_transfer.runtimes import engines as module
+from keras_transfer.runtimes.engines import Engines, agrees, name_engine
+from tests.test_model import images, shake_norms, tiny
+from tests.test_strategies import SMALL, tiny_dataset
 
 
 @pytest.mark.parametrize("family", ["mobilenet_v2", "resnet", "efficientnet_lite", "densenet"])
@@ -23,7 +23,7 @@ def test_litert_gives_the_features_of_keras(family):
     set_trainable(model, "last:3")
     prefix, _ = cut(model)
     made = Engines(prefix, "network", None)
-    assert made.proven("litert", pictures(model, 5))
+    assert made.proven("litert", images(model, 5))
 
 
 def test_openvino_gives_the_features_of_keras():
@@ -31,34 +31,34 @@ def test_openvino_gives_the_features_of_keras():
     model = tiny()
     shake_norms(model)
     made = Engines(cut(model)[0], "network", None)
-    sample = pictures(model, 5)
+    sample = images(model, 5)
     assert made.proven("openvino", sample)
     exact, rough = made.get("keras")(sample), made.get("openvino-bfloat16")(sample)
     assert np.abs(rough - exact).max() < 0.3 * np.abs(exact).max()
 
 
 def test_an_engine_that_does_not_agree_is_left(tmp_path, monkeypatch, capsys):
-    examples = tiny_examples(per_kind=4, splits=("train",))
+    dataset = tiny_dataset(per_kind=4, splits=("train",))
     model = build_model(SMALL, "classification", 3, image_size=32, weights="none")
     prefix, _ = cut(model)
-    plain = FeatureStore().features(prefix, examples.pictures, np.arange(12))
+    plain = FeatureStore().features(prefix, dataset.examples, np.arange(12))
     right = module.LiteRTEngine.__call__
     monkeypatch.setattr(module.LiteRTEngine, "__call__", lambda self, x: 1.01 * right(self, x))
     disk = DiskStore(tmp_path)
     store = FeatureStore(disk)
     network = store._engines_of(prefix).network
     disk.remember_engine(network, "litert")
-    features = store.features(prefix, examples.pictures, np.arange(12))
+    features = store.features(prefix, dataset.examples, np.arange(12))
     assert (features == plain).all()
     assert "litert differs from Keras by" in capsys.readouterr().err
     assert disk.engine_of(network) == "keras"
 
 
 def test_a_broken_converted_file_is_left_and_made_again(tmp_path, monkeypatch, capsys):
-    examples = tiny_examples(per_kind=4, splits=("train",))
+    dataset = tiny_dataset(per_kind=4, splits=("train",))
     model = build_model(SMALL, "classification", 3, image_size=32, weights="none")
     prefix, _ = cut(model)
-    plain = FeatureStore().features(prefix, examples.pictures, np.arange(12))
+    plain = FeatureStore().features(prefix, dataset.examples, np.arange(12))
     disk = DiskStore(tmp_path)
     store = FeatureStore(disk)
     engines = store._engines_of(prefix)
@@ -66,23 +66,23 @@ def test_a_broken_converted_file_is_left_and_made_again(tmp_path, monkeypatch, c
     file.parent.mkdir()
     file.write_bytes(b"")
     disk.remember_engine(engines.network, "litert")
-    features = store.features(prefix, examples.pictures, np.arange(12))
+    features = store.features(prefix, dataset.examples, np.arange(12))
     assert (features == plain).all()
     assert "litert cannot run this network" in capsys.readouterr().err
     assert not file.exists()
 
 
-def test_many_pictures_are_worth_a_measurement_and_it_is_remembered(tmp_path, monkeypatch):
+def test_many_examples_are_worth_a_measurement_and_it_is_remembered(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MEASURE_FROM", 10)
-    examples = tiny_examples(per_kind=4, splits=("train",))
+    dataset = tiny_dataset(per_kind=4, splits=("train",))
     model = build_model(SMALL, "classification", 3, image_size=32, weights="none")
     prefix, _ = cut(model)
     store = FeatureStore(DiskStore(tmp_path))
-    features = store.features(prefix, examples.pictures, np.arange(12))
+    features = store.features(prefix, dataset.examples, np.arange(12))
     chosen = DiskStore(tmp_path).engine_of(store._engines_of(prefix).network)
     assert chosen in ("keras", "litert", "openvino")
     later = FeatureStore(DiskStore(tmp_path))
-    few = later.features(prefix, examples.pictures, np.arange(5))
+    few = later.features(prefix, dataset.examples, np.arange(5))
     assert later.reused == 5
     assert (few == features[:5]).all()
 

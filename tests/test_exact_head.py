@@ -42,12 +42,12 @@ def test_the_head_finds_what_is_in_the_features(task_name, count, width):
     ones = np.ones(count)
     head = fit_head(features[fit], targets[fit], ones[fit], labels[fit], groups[fit], task, 0)
     assert head.kernel.shape == (width, len(task.outputs))
-    answers = ANSWERS[task.activation](features[rest] @ head.kernel + head.bias)
+    predictions = ANSWERS[task.activation](features[rest] @ head.kernel + head.bias)
     if task.scale:
-        answers = answers * task.scale + task.offset
-    quality = task.quality(targets[rest], answers)
+        predictions = predictions * task.scale + task.offset
+    quality = task.metric(targets[rest], predictions)
     assert quality > {"classification": 0.6, "multilabel": 0.62, "regression": 0.25}[task_name]
-    assert len({row["strength"] for row in head.history}) == len(head.history) > 3
+    assert len({row["penalty"] for row in head.history}) == len(head.history) > 3
 
 
 def test_the_smaller_basis_gives_the_same_head_as_scikit_learn():
@@ -56,17 +56,17 @@ def test_the_smaller_basis_gives_the_same_head_as_scikit_learn():
     features, targets, labels, task = head_problem("classification", 60, 200)
     groups = np.array([f"g{number}" for number in range(60)])
     head = fit_head(features, targets, np.ones(60), labels, groups, task, 0)
-    strength = min(head.history, key=lambda row: row["cross_validation_loss"])["strength"]
+    penalty = min(head.history, key=lambda row: row["cross_validation_loss"])["penalty"]
     centred = features.astype(np.float64) - features.mean(axis=0, dtype=np.float64)
     scaled = centred / np.sqrt(features.std(axis=0, dtype=np.float64))
     scaled /= np.sqrt((scaled**2).mean())
-    whole = LogisticRegression(C=strength, max_iter=5000, tol=1e-8).fit(scaled, targets)
+    whole = LogisticRegression(C=penalty, max_iter=5000, tol=1e-8).fit(scaled, targets)
     ours = ANSWERS["softmax"](features @ head.kernel + head.bias)
     np.testing.assert_allclose(ours, whole.predict_proba(scaled), atol=5e-3)
 
 
 @pytest.mark.parametrize("task_name", ["classification", "multilabel", "regression"])
-def test_many_pictures_are_not_copied_and_give_the_same_head(task_name, monkeypatch):
+def test_many_examples_are_not_copied_and_give_the_same_head(task_name, monkeypatch):
     features, targets, labels, task = head_problem(task_name, 300, 20)
     groups = np.array([f"g{number}" for number in range(300)])
     told = (targets, np.ones(300), labels, groups, task, 0)
@@ -78,8 +78,8 @@ def test_many_pictures_are_not_copied_and_give_the_same_head(task_name, monkeypa
     losses = [[row["cross_validation_loss"] for row in head.history] for head in (few, many)]
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-3)
     activation = ANSWERS[task.activation]
-    answers = [activation(features @ head.kernel + head.bias) for head in (few, many)]
-    np.testing.assert_allclose(answers[1], answers[0], atol=5e-3)
+    predictions = [activation(features @ head.kernel + head.bias) for head in (few, many)]
+    np.testing.assert_allclose(predictions[1], predictions[0], atol=5e-3)
 
 
 def test_a_label_that_all_or_none_carry_keeps_its_base_rate():
@@ -90,5 +90,5 @@ def test_a_label_that_all_or_none_carry_keeps_its_base_rate():
     array[:] = labels
     groups = np.array([f"g{number}" for number in range(40)])
     head = fit_head(features, task.encode(labels), np.ones(40), array, groups, task, 0)
-    answers = ANSWERS["sigmoid"](features @ head.kernel + head.bias)
-    assert (answers[:, 0] > 0.9).all()
+    predictions = ANSWERS["sigmoid"](features @ head.kernel + head.bias)
+    assert (predictions[:, 0] > 0.9).all()

@@ -7,19 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keras_transfer.backend import load_keras
 from keras_transfer.bases.table import FAMILIES
 from keras_transfer.errors import UserError
 from keras_transfer.export import FORMATS, export_model
-from keras_transfer.export.check import (
+from keras_transfer.export.certificate.difference import (
     TOLERANCE,
     check_export,
     logit_difference,
 )
 from keras_transfer.export.readers import BATCH, open_export
-from keras_transfer.export.tflite import export_tflite
-from keras_transfer.export.twin import float32_twin
-from keras_transfer.runtime import load_keras
-from tests.tiny import NAMES, OUTPUT, about, answers, liven, pictures, tiny_model
+from keras_transfer.export.tflite.floats import export_tflite
+from keras_transfer.model.float32_copy import float32_copy
+from tests.tiny import NAMES, OUTPUT, images, liven, predictions, spec, tiny_model
 
 FIXED = [name for name in FORMATS if "any-size" not in name]
 EXACT = [name for name, form in FORMATS.items() if form.exact]
@@ -29,10 +29,10 @@ FAST = ("mobilenet_v2_0.35", "efficientnet_lite0", "vgg16")
 @pytest.mark.parametrize("task", list(OUTPUT))
 @pytest.mark.parametrize("format_name", EXACT)
 def test_a_file_answers_as_the_model(task, format_name, tmp_path):
-    model, pixels = tiny_model(task), pictures(BATCH + 3)
-    expected = answers(model, pixels)
+    model, pixels = tiny_model(task), images(BATCH + 3)
+    expected = predictions(model, pixels)
     assert expected.std(axis=0).min() > 0.1  # else nothing is proven
-    report = export_model(model, format_name, tmp_path, about(task), pixels, expected)
+    report = export_model(model, format_name, tmp_path, spec(task), pixels, expected)
     assert report["difference"] < TOLERANCE
     assert report["path"].exists()
     assert report["bytes"] > 1000
@@ -43,35 +43,38 @@ def test_a_file_answers_as_the_model(task, format_name, tmp_path):
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16"])
 def test_the_twin_of_a_mixed_model_computes_in_float32(policy, tmp_path):
-    model, pixels = tiny_model(policy=policy), pictures(10)
-    twin = float32_twin(model)
-    assert {layer.compute_dtype for layer in twin.layers} == {"float32"}
-    assert {weight.dtype for weight in twin.weights} == {"float32"}
-    for ours, theirs in zip(twin.get_weights(), model.get_weights(), strict=True):
+    model, pixels = tiny_model(policy=policy), images(10)
+    float32_model = float32_copy(model)
+    assert {layer.compute_dtype for layer in float32_model.layers} == {"float32"}
+    assert {weight.dtype for weight in float32_model.weights} == {"float32"}
+    for ours, theirs in zip(float32_model.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    assert np.abs(twin.predict(pixels, verbose=0) - model.predict(pixels, verbose=0)).max() < 0.1
-    assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
-    export_tflite(model, tmp_path / "model.tflite", about())
-    assert check_export(tmp_path / "model.tflite", pixels, answers(model, pixels)) < TOLERANCE
+    assert (
+        np.abs(float32_model.predict(pixels, verbose=0) - model.predict(pixels, verbose=0)).max()
+        < 0.1
+    )
+    assert [layer.name for layer in float32_model.layers] == [layer.name for layer in model.layers]
+    export_tflite(model, tmp_path / "model.tflite", spec())
+    assert check_export(tmp_path / "model.tflite", pixels, predictions(model, pixels)) < TOLERANCE
 
 
 def test_a_float32_model_is_its_own_twin():
     model = tiny_model()
-    assert float32_twin(model) is model
+    assert float32_copy(model) is model
 
 
 @pytest.mark.parametrize("format_name", [name for name in FIXED if name in EXACT])
 def test_a_wrong_file_fails_the_check_and_is_not_kept(format_name, exported, tmp_path):
     model, folder = exported
-    pixels, other = pictures(10), tiny_model(seed=0)
+    pixels, other = images(10), tiny_model(seed=0)
     kernel, bias = other.get_layer("head").get_weights()
     other.get_layer("head").set_weights([kernel, bias + np.array([0.05, 0, 0])])
-    wrong = answers(other, pixels)
+    wrong = predictions(other, pixels)
     file_name = FORMATS[format_name].file_name
-    assert check_export(folder / file_name, pixels, answers(model, pixels)) < TOLERANCE
+    assert check_export(folder / file_name, pixels, predictions(model, pixels)) < TOLERANCE
     assert check_export(folder / file_name, pixels, wrong) > TOLERANCE
     with pytest.raises(UserError, match="does not answer as the model"):
-        export_model(model, format_name, tmp_path, about(), pixels, wrong)
+        export_model(model, format_name, tmp_path, spec(), pixels, wrong)
     assert os.listdir(tmp_path) == []
 
 
@@ -107,11 +110,11 @@ def test_the_difference_of_extreme_answers_is_a_number():
 
 def test_quiet_exporting_and_checking_are_silent(tmp_path, capfd, monkeypatch):
     monkeypatch.setattr("keras_transfer.progress.QUIET", True)
-    model, pixels = tiny_model(), pictures(4)
-    expected = answers(model, pixels)
+    model, pixels = tiny_model(), images(4)
+    expected = predictions(model, pixels)
     capfd.readouterr()
     for name in FORMATS:
-        export_model(model, name, tmp_path, about(), pixels, expected, lambda: pictures(20, seed=5))
+        export_model(model, name, tmp_path, spec(), pixels, expected, lambda: images(20, seed=5))
     assert capfd.readouterr() == ("", "")
 
 
@@ -132,12 +135,12 @@ def test_what_is_no_export_is_said_to_be_none(tmp_path, exported):
     with pytest.raises(UserError, match="no OpenVINO file"):
         open_export(tmp_path / "text.xml")
     with pytest.raises(UserError, match="16, 16, 3"):
-        open_export(exported[1] / "model.tflite").answers(pictures(1, size=20))
+        open_export(exported[1] / "model.tflite").predict_arrays(images(1, size=20))
 
 
 def test_an_unknown_format_and_another_backend_are_refused(tmp_path, monkeypatch):
-    model, pixels = tiny_model(), pictures(2)
-    rest = (tmp_path, about(), pixels, answers(model, pixels))
+    model, pixels = tiny_model(), images(2)
+    rest = (tmp_path, spec(), pixels, predictions(model, pixels))
     with pytest.raises(UserError, match="Did you mean tflite"):
         export_model(model, "tflit", *rest)
     monkeypatch.setattr(load_keras().backend, "backend", lambda: "jax")
@@ -163,16 +166,16 @@ def test_the_smallest_base_of_each_family_answers_alike_in_every_format(base, tm
     x = keras.layers.GlobalAveragePooling2D(name="pool")(body.output)
     x = keras.layers.Dense(3, name="head")(x)
     model = keras.Model(body.input, keras.layers.Activation("softmax", name="output")(x))
-    pixels = pictures(10, size)
+    pixels = images(10, size)
     liven(model, pixels)
-    expected = answers(model, pixels)
+    expected = predictions(model, pixels)
     logits = np.log(expected) - np.log(expected).mean(axis=1, keepdims=True)
-    # between pictures, not only between classes
+    # between images, not only between classes
     assert logits.std(axis=0).min() > 0.05 * np.ptp(logits)
     for name in EXACT:
         if base == "convnext_tiny" and name.startswith("onnx"):  # what tf2onnx 1.17 lacks
             with pytest.raises(UserError, match=r"ONNX has no such operation.*Erfc"):
-                export_model(model, name, tmp_path, about(size=size), pixels, expected)
+                export_model(model, name, tmp_path, spec(size=size), pixels, expected)
             continue
-        report = export_model(model, name, tmp_path, about(size=size), pixels, expected)
+        report = export_model(model, name, tmp_path, spec(size=size), pixels, expected)
         assert report["difference"] < TOLERANCE

@@ -6,20 +6,22 @@ import sys
 
 import pytest
 
+from keras_transfer import environment
 from keras_transfer.errors import UserError
-from keras_transfer.export import FORMATS, aside, export_model, tflite
-from keras_transfer.export.check import check_export
-from tests.tiny import about, answers, pictures, tiny_model
+from keras_transfer.export import FORMATS, export_model
+from keras_transfer.export.certificate.difference import check_export
+from keras_transfer.export.tflite import floats
+from tests.tiny import images, predictions, spec, tiny_model
 
 
 @pytest.mark.parametrize("format_name", list(FORMATS))
 def test_an_export_replaces_the_one_before(format_name, tmp_path):
-    pixels = pictures(4)
+    pixels = images(4)
     for seed in (0, 1):
         model = tiny_model(seed=seed)
-        expected = answers(model, pixels)
-        proof = pixels, expected, lambda: pictures(20, seed=5)
-        report = export_model(model, format_name, tmp_path, about(), *proof)
+        expected = predictions(model, pixels)
+        proof = pixels, expected, lambda: images(20, seed=5)
+        report = export_model(model, format_name, tmp_path, spec(), *proof)
     assert check_export(report["path"], pixels, expected) == report["difference"]
     assert len(os.listdir(tmp_path)) == 2
 
@@ -30,10 +32,10 @@ def test_a_failed_conversion_leaves_what_was_there(tmp_path, monkeypatch):
     def fail(traced, weights, settings=None):
         raise UserError("TFLite has no such operation", "Betainc")
 
-    monkeypatch.setattr(tflite, "convert_traced", fail)
-    model, pixels = tiny_model(), pictures(2)
+    monkeypatch.setattr(floats, "convert_traced", fail)
+    model, pixels = tiny_model(), images(2)
     with pytest.raises(UserError, match="Betainc"):
-        export_model(model, "tflite", tmp_path, about(), pixels, None)
+        export_model(model, "tflite", tmp_path, spec(), pixels, None)
     assert os.listdir(tmp_path) == ["model.tflite"]
     assert (tmp_path / "model.tflite").read_text() == "the old one"
 
@@ -48,10 +50,10 @@ def test_a_rename_that_fails_puts_the_old_one_back(folder, tmp_path, monkeypatch
     def full(source, target):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(aside.os, "replace", full)
+    monkeypatch.setattr(environment.os, "replace", full)
     with (
         pytest.raises(UserError, match="No space left on device"),
-        aside.written_aside(target) as f,
+        environment.atomic_write(target) as f,
     ):
         f.mkdir()
     assert old.read_text() == "the old one"
@@ -61,21 +63,21 @@ def test_a_rename_that_fails_puts_the_old_one_back(folder, tmp_path, monkeypatch
 def test_a_place_that_takes_no_file_is_one_line(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(UserError, match="cannot be written"):
-        export_model(tiny_model(), "tflite", tmp_path / "file", about(), pictures(2), None)
+        export_model(tiny_model(), "tflite", tmp_path / "file", spec(), images(2), None)
 
 
 FULL_DISK = """
 import os, resource, sys
 sys.path[:0] = sys.argv[2:4]
-from tests.tiny import about, answers, pictures, tiny_model
+from tests.tiny import predictions, spec, images, tiny_model
 from keras_transfer.errors import UserError
 from keras_transfer.export import FORMATS, export_model
-model, pixels = tiny_model(), pictures(2)
-expected = answers(model, pixels)
+model, pixels = tiny_model(), images(2)
+expected = predictions(model, pixels)
 resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))  # a file of 501 bytes cannot be written
 for name in FORMATS:
     try:
-        export_model(model, name, sys.argv[1], about(), pixels, expected, lambda: pixels)
+        export_model(model, name, sys.argv[1], spec(), pixels, expected, lambda: pixels)
     except UserError as error:
         print(name, error)
 print(os.listdir(sys.argv[1]))

@@ -3,45 +3,46 @@
 import numpy as np
 import pytest
 
+from keras_transfer.backend import load_keras
 from keras_transfer.errors import UserError
-from keras_transfer.export import export_model, tflite_int8
-from keras_transfer.export.calibrated import Calibrated
+from keras_transfer.export import export_model
 from keras_transfer.export.readers import open_export
-from keras_transfer.export.tflite_int8 import Quantiser, blend
-from keras_transfer.features.litert import trace
-from keras_transfer.runtime import load_keras
-from tests.tiny import about, answers, liven, pictures, tiny_model
+from keras_transfer.export.tflite import int8
+from keras_transfer.export.tflite.calibration import Calibrated
+from keras_transfer.export.tflite.int8 import Quantiser, blend
+from keras_transfer.runtimes.litert import trace
+from tests.tiny import images, liven, predictions, spec, tiny_model
 
 
-def test_int8_reads_plain_pixels_whatever_the_training_pictures_are(tmp_path):
-    dim = (pictures(60, seed=4) // 4 + 60).astype(np.uint8)
-    model, pixels = tiny_model(), (pictures(30, seed=6) // 4 + 60).astype(np.uint8)
-    expected = answers(model, pixels)
-    written = export_model(model, "tflite-int8", tmp_path, about(), pixels, expected, lambda: dim)
+def test_int8_reads_plain_pixels_whatever_the_training_examples_are(tmp_path):
+    dim = (images(60, seed=4) // 4 + 60).astype(np.uint8)
+    model, pixels = tiny_model(), (images(30, seed=6) // 4 + 60).astype(np.uint8)
+    expected = predictions(model, pixels)
+    written = export_model(model, "tflite-int8", tmp_path, spec(), pixels, expected, lambda: dim)
     assert written["input"] == "uint8"
     reader = open_export(written["path"])
     assert reader.source["quantization"] == (1.0, 0)
-    assert np.abs(reader.answers(pixels) - expected).max() < 0.2
+    assert np.abs(reader.predict_arrays(pixels) - expected).max() < 0.2
 
 
 def quantiser(sample):
-    return Quantiser(tiny_model(), about(), sample)
+    return Quantiser(tiny_model(), spec(), sample)
 
 
 def test_the_first_recipe_that_agrees_enough_is_taken(monkeypatch):
-    one = quantiser(pictures(60, seed=4))
-    monkeypatch.setattr(tflite_int8, "ENOUGH", 0.0)
+    one = quantiser(images(60, seed=4))
+    monkeypatch.setattr(int8, "ENOUGH", 0.0)
     assert one.best().recipe.name == "a scale a channel"
     # nothing agrees so well: the nearest to the model is taken, and 16 bits are not needed
-    monkeypatch.setattr(tflite_int8, "ENOUGH", 1.1)
+    monkeypatch.setattr(int8, "ENOUGH", 1.1)
     tried = [one.attempt(recipe) for recipe in one.recipes() if recipe.activations == 8]
     best = one.best()
     assert best.distance == min(attempt.distance for attempt in tried)
     assert best.distance < tried[0].distance  # layers in float bring it nearer
 
 
-def test_more_pictures_are_tried_only_where_there_are_more():
-    few, many = quantiser(pictures(30, seed=4)), quantiser(pictures(230, seed=4))
+def test_more_examples_are_tried_only_where_there_are_more():
+    few, many = quantiser(images(30, seed=4)), quantiser(images(230, seed=4))
     names = [recipe.name for recipe in many.recipes()]
     assert [recipe.calibrated for recipe in many.recipes()] == [200] * 5 + [230, 200]
     assert [recipe.name for recipe in few.recipes()] == names[:5] + names[6:]
@@ -55,9 +56,9 @@ def test_a_network_that_cannot_be_quantised_is_refused(monkeypatch, capsys):
         calibrations.append(arguments)
         raise RuntimeError("no kernel for it\nat line 3")
 
-    one = quantiser(pictures(30, seed=4))
-    monkeypatch.setattr(tflite_int8, "Calibrated", fail)
-    monkeypatch.setattr(tflite_int8, "convert_traced", fail)
+    one = quantiser(images(30, seed=4))
+    monkeypatch.setattr(int8, "Calibrated", fail)
+    monkeypatch.setattr(int8, "convert_traced", fail)
     with pytest.raises(UserError, match="cannot be quantised to int8"):
         one.best()
     assert "cannot be made (no kernel for it)" in capsys.readouterr().err
@@ -74,16 +75,16 @@ def test_heavy_layers_stay_in_int8_whatever_they_lose():
     x = keras.layers.GlobalAveragePooling2D()(x)
     x = keras.layers.Dense(3, name="head")(x)
     network = keras.Model(source, keras.layers.Softmax()(x))
-    liven(network, pictures(12, seed=9))
-    calibrated = Calibrated(trace(network, "probabilities"), network.weights, pictures(40))
-    plain, spared = calibrated.quantise(), calibrated.quantise(24)
+    liven(network, images(12, seed=9))
+    calibrated = Calibrated(trace(network, "probabilities"), network.weights, images(40))
+    plain, float_layers = calibrated.quantise(), calibrated.quantise(24)
     assert any("light" in name for name in calibrated._layers)
     assert not any("heavy" in name for name in calibrated._layers)
-    assert len(plain) < len(spared) < 1.3 * len(plain)
+    assert len(plain) < len(float_layers) < 1.3 * len(plain)
 
 
-def test_a_blend_is_half_of_one_picture_and_half_of_another():
-    sample = pictures(7)
+def test_a_blend_is_half_of_one_example_and_half_of_another():
+    sample = images(7)
     blends = blend(sample, 5)
     assert (blends.shape, blends.dtype) == ((5, *sample.shape[1:]), np.uint8)
     halves = [(sample[0].astype(float) + other) / 2 for other in sample[1:]]

@@ -6,23 +6,25 @@ import zipfile
 import numpy as np
 import pytest
 
+from keras_transfer.backend import load_keras, load_tensorflow
 from keras_transfer.errors import UserError
-from keras_transfer.export.halves import halve
-from keras_transfer.export.metadata import append_files
 from keras_transfer.export.names import read_names
 from keras_transfer.export.readers import BATCH, open_export
-from keras_transfer.export.tflite import export_tflite
-from keras_transfer.features.litert import convert
-from keras_transfer.runtime import load_keras, load_tensorflow
-from tests.tiny import NAMES, SIZE, about, answers, liven, pictures, tiny_model
+from keras_transfer.export.tflite.float16_weights import to_float16_weights
+from keras_transfer.export.tflite.floats import export_tflite
+from keras_transfer.export.tflite.metadata import append_files
+from keras_transfer.runtimes.litert import convert
+from tests.tiny import NAMES, SIZE, images, liven, predictions, spec, tiny_model
 
 
 def test_the_tflite_file_takes_any_batch_and_holds_the_names(exported):
     model, folder = exported
-    path, pixels = folder / "model.tflite", pictures(BATCH + 2)
-    expected = answers(model, pixels)
+    path, pixels = folder / "model.tflite", images(BATCH + 2)
+    expected = predictions(model, pixels)
     for n in (1, 5, BATCH + 2):
-        np.testing.assert_allclose(open_export(path).answers(pixels[:n]), expected[:n], atol=1e-5)
+        np.testing.assert_allclose(
+            open_export(path).predict_arrays(pixels[:n]), expected[:n], atol=1e-5
+        )
     with zipfile.ZipFile(path) as archive:
         assert archive.namelist() == ["labels.txt", "keras_transfer.json"]
         assert archive.testzip() is None
@@ -41,14 +43,14 @@ def test_the_tflite_file_takes_any_batch_and_holds_the_names(exported):
 def test_equal_models_are_equal_files(tmp_path):
     for name in ("a.tflite", "b.tflite"):
         load_keras().utils.clear_session()  # else the second one's layers have other names
-        export_tflite(tiny_model(seed=3), tmp_path / name, about())
+        export_tflite(tiny_model(seed=3), tmp_path / name, spec())
     assert (tmp_path / "a.tflite").read_bytes() == (tmp_path / "b.tflite").read_bytes()
 
 
 def test_a_file_without_names_has_none(tmp_path):
     (tmp_path / "bare.tflite").write_bytes(b"flatbuffer")
     assert read_names(tmp_path / "bare.tflite") == ()
-    (tmp_path / "named.tflite").write_bytes(append_files(b"flatbuffer", about(names=["a\nb", "c"])))
+    (tmp_path / "named.tflite").write_bytes(append_files(b"flatbuffer", spec(names=["a\nb", "c"])))
     assert read_names(tmp_path / "named.tflite") == ("a b", "c")
     assert (tmp_path / "named.tflite").read_bytes().startswith(b"flatbuffer")
 
@@ -60,7 +62,7 @@ def test_an_operation_that_tflite_lacks_is_named(tmp_path, capfd):
     x = keras.layers.Lambda(lambda x: tf.math.betainc(x, x, x / 255), output_shape=(3,))(x)
     model = keras.Model(pixels, keras.layers.Dense(3, name="head")(x))
     with pytest.raises(UserError, match="found: Betainc"):
-        export_tflite(model, tmp_path / "model.tflite", about())
+        export_tflite(model, tmp_path / "model.tflite", spec())
     assert os.listdir(tmp_path) == []
     assert capfd.readouterr().err == ""
 
@@ -82,30 +84,30 @@ def float32_file():
     kernel, bias = huge.get_weights()
     kernel[0, 0, 0, 0] = 1e6  # float16 ends at 65504
     huge.set_weights([kernel, bias])
-    liven(model, pictures(12, seed=9))
+    liven(model, images(12, seed=9))
     return model, convert(model, "probabilities")
 
 
 def test_heavy_kernels_that_float16_reaches_are_halved(float32_file):
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_content=halve(float32_file[1]))
+    interpreter = Interpreter(model_content=to_float16_weights(float32_file[1]))
     kinds = {one["name"]: one["dtype"] for one in interpreter.get_tensor_details()}
-    halved = [name for name, kind in kinds.items() if kind == np.float16]
-    assert len(halved) == 1
-    assert "large" in halved[0]
+    reduced = [name for name, kind in kinds.items() if kind == np.float16]
+    assert len(reduced) == 1
+    assert "large" in reduced[0]
 
 
 def test_halves_answer_nearly_as_the_model(float32_file, tmp_path):
     model, whole = float32_file
-    half = halve(whole)
+    half = to_float16_weights(whole)
     assert len(half) < len(whole) - 2 * 8 * 256 + 500  # of the name and the operation
     (tmp_path / "half.tflite").write_bytes(half)
-    pixels = pictures(6)
-    found = open_export(tmp_path / "half.tflite").answers(pixels)
-    np.testing.assert_allclose(found, answers(model, pixels), atol=2e-3)
-    assert halve(half) == halve(halve(half))
-    assert halve(half).count(b"/half") == 1
+    pixels = images(6)
+    found = open_export(tmp_path / "half.tflite").predict_arrays(pixels)
+    np.testing.assert_allclose(found, predictions(model, pixels), atol=2e-3)
+    assert to_float16_weights(half) == to_float16_weights(to_float16_weights(half))
+    assert to_float16_weights(half).count(b"/half") == 1
 
 
 def test_weights_behind_the_flatbuffer_are_not_halved(float32_file):
@@ -117,4 +119,4 @@ def test_weights_behind_the_flatbuffer_are_not_halved(float32_file):
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     with pytest.raises(UserError, match="too large for float16"):
-        halve(bytes(builder.Output()))
+        to_float16_weights(bytes(builder.Output()))

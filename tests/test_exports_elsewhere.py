@@ -13,8 +13,8 @@ import pytest
 from keras_transfer.errors import UserError
 from keras_transfer.export import FORMATS
 from keras_transfer.export.readers import open_export
-from keras_transfer.predictor import Predictor
-from keras_transfer.run import Run
+from keras_transfer.run.folder import Run
+from keras_transfer.run.predictor import Predictor
 from tests.commands import run_command
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,13 +35,13 @@ def everywhere(finished, tmp_path_factory):
 def test_any_exported_file_is_scored_like_a_run(name, everywhere, capsys):
     run, photos = everywhere
     exported = Predictor.load(run.folder / "exports" / FORMATS[name].file_name)
-    assert exported.about.outputs == run.classes
-    assert exported.about.task == "classification"
+    assert exported.spec.outputs == run.classes
+    assert exported.spec.task == "classification"
     splits = exported.evaluate(photos)
     wanted = run.predictor.evaluate(photos)
     assert list(splits) == list(wanted)
     for split, scores in splits.items():
-        assert scores["used_to_choose"] == (split == "train")
+        assert scores["used_for_selection"] == (split == "train")
         apart = scores["accuracy"]["value"] - wanted[split]["accuracy"]["value"]
         assert abs(apart) <= (0 if FORMATS[name].exact else 0.1)
     assert "trained it" in capsys.readouterr().err
@@ -60,7 +60,7 @@ def test_evaluate_and_predict_take_an_exported_file(everywhere):
 
 def test_files_that_are_none_of_ours_are_refused(everywhere, tmp_path):
     run, _ = everywhere
-    from keras_transfer.features.litert import convert
+    from keras_transfer.runtimes.litert import convert
 
     (tmp_path / "bare.tflite").write_bytes(convert(run.model))
     with pytest.raises(UserError, match="does not say what its outputs mean"):
@@ -69,21 +69,21 @@ def test_files_that_are_none_of_ours_are_refused(everywhere, tmp_path):
         Predictor.load(tmp_path)
 
 
-def test_exports_need_the_pictures_that_were_learned_from(finished, tmp_path):
+def test_exports_need_the_images_that_were_learned_from(finished, tmp_path):
     run, photos = finished
     shutil.copytree(run.folder, tmp_path / "moved")
     moved = Run.open(tmp_path / "moved")
     shutil.copytree(photos, tmp_path / "photos")
     config = json.loads((moved.folder / "config.json").read_text())
     (moved.folder / "config.json").write_text(json.dumps({**config, "data": "/nowhere"}))
-    with pytest.raises(UserError, match="needs training pictures"):
+    with pytest.raises(UserError, match="needs training images"):
         moved.export("tflite-int8")
     found = moved.export("tflite")
     assert "same_pixels" not in found["tflite"]
     assert found["tflite"]["difference"] < 1e-3
     assert moved.export("tflite-int8", data=tmp_path / "photos")["tflite-int8"]["passed"]
     next((tmp_path / "photos" / "train" / "red").iterdir()).unlink()
-    with pytest.raises(UserError, match="not the pictures"):
+    with pytest.raises(UserError, match="not the images"):
         moved.export("tflite", data=tmp_path / "photos")
 
 
@@ -95,14 +95,14 @@ def test_mediapipe_loads_the_file_as_it_is(name, everywhere):
     run, photos = everywhere
     file = run.folder / "exports" / FORMATS[name].file_name
     options = vision.ImageClassifierOptions(BaseOptions(model_asset_path=str(file)))
-    pictures = sorted(photos.glob("val/*/*.png"))
-    from keras_transfer.data.images import load_picture
+    images = sorted(photos.glob("val/*/*.png"))
+    from keras_transfer.inputs.image.reading import load_image
 
-    pixels = np.stack([load_picture(picture, 64) for picture in pictures])
-    expected = open_export(file).answers(pixels)
+    pixels = np.stack([load_image(image, 64) for image in images])
+    expected = open_export(file).predict_arrays(pixels)
     with vision.ImageClassifier.create_from_options(options) as classifier:
-        for picture, wanted in zip(pixels, expected, strict=True):
-            image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=picture)
+        for image, wanted in zip(pixels, expected, strict=True):
+            image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=image)
             found = classifier.classify(image).classifications[0].categories
             scores = {category.category_name: category.score for category in found}
             assert list(scores) == [run.classes[place] for place in np.argsort(-wanted)]
@@ -132,11 +132,11 @@ def test_metadata_says_what_phones_read(everywhere):
         assert b"grey, red, stripes" in told.description
         assert b"Apache-2.0" in told.license
         (graph,) = told.subgraphMetadata
-        (pixels,), (answer,) = graph.inputTensorMetadata, graph.outputTensorMetadata
+        (pixels,), (prediction,) = graph.inputTensorMetadata, graph.outputTensorMetadata
         assert isinstance(pixels.content.contentProperties, schema.ImagePropertiesT)
         assert bool(pixels.processUnits) == floats
-        assert answer.associatedFiles[0].name == b"labels.txt"
-        assert answer.associatedFiles[0].type == schema.AssociatedFileType.TENSOR_AXIS_LABELS
+        assert prediction.associatedFiles[0].name == b"labels.txt"
+        assert prediction.associatedFiles[0].type == schema.AssociatedFileType.TENSOR_AXIS_LABELS
 
 
 @pytest.mark.parametrize("place", range(5))
@@ -148,8 +148,8 @@ def test_the_code_of_the_server_page_runs(place, everywhere, tmp_path):
     shutil.copytree(run.folder / "exports", tmp_path / "exports")
     from PIL import Image
 
-    with Image.open(photos / "val" / "red" / "000.png") as picture:
-        picture.save(tmp_path / "picture.jpg", quality=95)
+    with Image.open(photos / "val" / "red" / "000.png") as image:
+        image.save(tmp_path / "image.jpg", quality=95)
     stranger = "import sys\nsys.modules['keras_transfer'] = None\n" + blocks[place]
     done = subprocess.run(
         [sys.executable, "-c", stranger], capture_output=True, text=True, cwd=tmp_path, check=False
@@ -160,4 +160,4 @@ def test_the_code_of_the_server_page_runs(place, everywhere, tmp_path):
         assert set(said) == set(run.classes)
         assert max(said, key=lambda name: float(said[name])) == "red"
     else:
-        assert "8 golden pictures answered alike" in done.stdout
+        assert "8 golden images answered alike" in done.stdout

@@ -7,17 +7,17 @@ from keras_transfer.features.store import FeatureStore
 from keras_transfer.model.cut import cut
 from keras_transfer.model.factory import build_model
 from tests.commands import run_command
-from tests.test_strategies import SMALL, tiny_examples
+from tests.test_strategies import SMALL, tiny_dataset
 
 
 def test_the_verb_lists_checks_and_clears(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_TRANSFER_CACHE", str(tmp_path))
     assert "no features are stored" in run_command("features")[1]
-    examples = tiny_examples(per_kind=12, splits=("train",))
+    dataset = tiny_dataset(per_kind=12, splits=("train",))
     model = build_model(SMALL, "classification", 3, image_size=32, weights="none")
     store = FeatureStore(DiskStore(tmp_path / "features"))
     for view in (None, ("light", 0, 2)):
-        store.features(cut(model)[0], examples.pictures, np.arange(36), view)
+        store.features(cut(model)[0], dataset.examples, np.arange(36), view)
     code, out, _ = run_command("features", "list")
     assert code == 0
     assert [line.split()[0] for line in out.splitlines()[1:3]] == [SMALL, SMALL]

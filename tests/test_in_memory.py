@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_transfer.data.sources import infer_task, read_source
+from keras_transfer.data.sources.specs import infer_task, read_source
 from keras_transfer.errors import UserError
 from tests.planting import plant, refusal
 
@@ -50,10 +50,10 @@ def test_arrays(monkeypatch):
     source = read_source((pixels, np.array([[0], [1], [1], [0]])))
     assert list(source.table["label"]) == ["0", "1", "1", "0"]
     assert list(source.table["path"]) == list(source.table["shown"]) == ["0", "1", "2", "3"]
-    assert (source.images == pixels).all()
+    assert (source.array == pixels).all()
     assert (source.kind, source.name, source.root) == ("arrays", "arrays", None)
     for grey in (pixels[..., 0], pixels[..., :1]):
-        read = read_source((grey, ["a", "b", "a", "b"])).images
+        read = read_source((grey, ["a", "b", "a", "b"])).array
         assert read.shape == pixels.shape
         assert (read == pixels[..., :1]).all()
     targets = read_source((pixels, np.arange(8).reshape(4, 2) / 4))

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from keras_transfer.backend import load_keras
 from keras_transfer.bases.table import BASES, FAMILIES
 from keras_transfer.errors import UserError
 from keras_transfer.model.cut import clean_cuts, cut
 from keras_transfer.model.factory import base_layers, build_model
 from keras_transfer.model.trainable import set_trainable
-from keras_transfer.runtime import load_keras
 
 SMALL = "mobilenet_v2_0.35"
 GENERATOR = np.random.default_rng(0)
@@ -20,7 +20,7 @@ def tiny(base=SMALL, **settings):
     return build_model(base, "classification", 3, **settings)
 
 
-def pictures(model, count=4):
+def images(model, count=4):
     size = model.input_shape[1]
     # far from grey, so that batch norms which are not held would move a lot
     return GENERATOR.uniform(100, 255, (count, size, size, 3)).astype("float32")
@@ -37,7 +37,7 @@ def shake_norms(model):
 def train_once(model):
     keras = load_keras()
     model.compile(optimizer=keras.optimizers.SGD(0.1), loss="sparse_categorical_crossentropy")
-    x = pictures(model)
+    x = images(model)
     model.fit(x, np.array([0, 1, 2, 0]), batch_size=2, verbose=0)
 
 
@@ -84,7 +84,7 @@ def test_frozen_means_frozen_and_the_named_part_moves(family):
 def test_cut_pieces_answer_as_the_whole(family):
     model = tiny(FAMILIES[family])
     shake_norms(model)
-    x = pictures(model)
+    x = images(model)
     whole = model(x, training=False)
     assert cut(model)[0].output.shape == (None, BASES[FAMILIES[family]].feature_size)
     for part in ("none", BASES[FAMILIES[family]].stage):
@@ -101,7 +101,7 @@ def test_cut_pieces_answer_as_the_whole(family):
 def test_a_frozen_base_with_dropout_of_its_own_is_still_while_training():
     model = tiny("efficientnet_b0")
     shake_norms(model)
-    x = pictures(model)
+    x = images(model)
     stages = [name for name, _ in BASES["efficientnet_b0"].stages]
 
     def answers_alike():
@@ -119,7 +119,7 @@ def test_every_clean_cut_of_a_residual_network_splits_it():
     keras = load_keras()
     model = tiny()
     shake_norms(model)
-    x = pictures(model)
+    x = images(model)
     whole = np.asarray(model(x, training=False))
     cuts = clean_cuts(model)
     assert 60 < len(cuts) < len(model.operations)  # residual blocks have no clean place inside
@@ -178,14 +178,14 @@ def test_the_classic_head_on_flattened_vgg16():
 def test_answers_of_each_task(task, low, high, total):
     scale = {"scale": (2.0, 3.0), "offset": (10.0, 20.0)} if task == "regression" else {}
     model = build_model(SMALL, task, 2, image_size=32, weights="none", **scale)
-    answers = np.asarray(model(pictures(model)))
-    assert answers.shape == (4, 2)
-    assert ((answers >= low) & (answers <= high)).all()
+    predictions = np.asarray(model(images(model)))
+    assert predictions.shape == (4, 2)
+    assert ((predictions >= low) & (predictions <= high)).all()
     if total:
-        np.testing.assert_allclose(answers.sum(axis=1), total, rtol=1e-5)
+        np.testing.assert_allclose(predictions.sum(axis=1), total, rtol=1e-5)
     if task == "regression":
         model.get_layer("head").set_weights([np.zeros((1280, 2)), np.ones(2)])
-        np.testing.assert_allclose(model(pictures(model)), [[12.0, 23.0]] * 4)
+        np.testing.assert_allclose(model(images(model)), [[12.0, 23.0]] * 4)
 
 
 @pytest.mark.parametrize(

@@ -5,18 +5,18 @@ import pytest
 from PIL import Image
 
 from keras_transfer.config import make_config
-from keras_transfer.data import pictures as room
-from keras_transfer.data.augment import AUGMENTATIONS, DRAWS, augment, draw
-from keras_transfer.data.pictures import check_left_out, read_pictures
+from keras_transfer.data import examples as room
+from keras_transfer.data.examples import check_skipped, read_examples
 from keras_transfer.data.pipeline import evaluation_batches, training_batches
-from keras_transfer.data.sources import read_source
+from keras_transfer.data.sources.specs import read_source
 from keras_transfer.errors import UserError
+from keras_transfer.inputs.image.augmentation import AUGMENTATIONS, DRAWS, augment, draw
 
 LIMIT = 10**8
 
 
 def read(folder, size=32):
-    return read_pictures(read_source(folder), size, "squeeze", LIMIT)
+    return read_examples(read_source(folder), size, "squeeze", LIMIT)
 
 
 def test_kept_and_decoded_again_are_the_same_pixels(class_folder, monkeypatch):
@@ -31,20 +31,20 @@ def test_kept_and_decoded_again_are_the_same_pixels(class_folder, monkeypatch):
     assert (kept.table == streamed.table).all(axis=None)
 
 
-def test_broken_pictures_are_left_out_and_named(class_folder):
+def test_broken_images_are_left_out_and_named(class_folder):
     folder = class_folder(5)
-    (folder / "red" / "broken.jpg").write_bytes(b"no picture")
+    (folder / "red" / "broken.jpg").write_bytes(b"no image")
     (folder / "grey" / "empty.png").write_bytes(b"")
     Image.new("RGB", (40, 40), (200, 0, 0)).save(folder / "red" / "wrong.jpg", format="PNG")
     found = read(folder)
     assert len(found) == 16
     assert found.pixels.shape == (16, 32, 32, 3)
-    assert sorted(found.left_out["path"]) == ["grey/empty.png", "red/broken.jpg"]
-    assert all(found.left_out["reason"].str.len() > 3)
+    assert sorted(found.skipped["path"]) == ["grey/empty.png", "red/broken.jpg"]
+    assert all(found.skipped["reason"].str.len() > 3)
     assert any("wrong.jpg is a png" in note for note in found.notes)
-    check_left_out(found, 0.2)
-    with pytest.raises(UserError, match="2 of 18 pictures cannot be read"):
-        check_left_out(found, 0.05)
+    check_skipped(found, 0.2)
+    with pytest.raises(UserError, match="2 of 18 examples cannot be read"):
+        check_skipped(found, 0.05)
 
 
 def test_equal_files_have_equal_hashes_and_pixels_stay_with_their_row(class_folder):
@@ -55,10 +55,10 @@ def test_equal_files_have_equal_hashes_and_pixels_stay_with_their_row(class_fold
     assert sorted(same["shown"]) == ["grey/000.png", "red/000.png"]
 
 
-def test_arrays_are_read_as_pictures():
+def test_arrays_are_read_as_images():
     images = np.random.default_rng(0).integers(0, 255, (6, 40, 30, 3)).astype(np.uint8)
     source = read_source((images, np.array([0, 1, 0, 1, 0, 1])))
-    found = read_pictures(source, 32, "squeeze", LIMIT)
+    found = read_examples(source, 32, "squeeze", LIMIT)
     assert found.batch(np.array([5])).shape == (1, 32, 32, 3)
     assert found.table["sha256"].nunique() == 6
 
@@ -69,15 +69,15 @@ def test_what_was_read_before_is_decoded_when_it_is_asked_for(class_folder, monk
     known = dict.fromkeys(first.table["sha256"], LIMIT)
     fresh = np.zeros((32, 32, 3), np.uint8)
     Image.fromarray(fresh).save(folder / "red" / "fresh.png")
-    (folder / "red" / "broken.png").write_bytes(b"no picture")
-    again = read_pictures(read_source(folder), 32, "squeeze", LIMIT, known)
+    (folder / "red" / "broken.png").write_bytes(b"no image")
+    again = read_examples(read_source(folder), 32, "squeeze", LIMIT, known)
     assert list(again.table["shown"][again.there]) == ["red/fresh.png"]
-    assert list(again.left_out["path"]) == ["red/broken.png"]
+    assert list(again.skipped["path"]) == ["red/broken.png"]
     old = np.flatnonzero(~again.there)
     assert (again.batch(old[::-1]) == first.batch(np.arange(12))[::-1]).all()
     assert again.there.all()
-    narrower = read_pictures(read_source(folder), 32, "squeeze", 100, known)
-    assert len(narrower.left_out) == 14  # those of 48 x 48 are over this limit
+    narrower = read_examples(read_source(folder), 32, "squeeze", 100, known)
+    assert len(narrower.skipped) == 14  # those of 48 x 48 are over this limit
 
 
 def test_evaluation_drops_nothing_and_keeps_the_order(class_folder):
@@ -104,7 +104,7 @@ def steps_of(seed, epochs=3, count=10, augmentation="none", shape=(2,)):
     return [[np.asarray(part) for part in batch] for batch in dataset], steps
 
 
-def test_training_sees_each_picture_once_an_epoch_in_another_order():
+def test_training_sees_each_image_once_an_epoch_in_another_order():
     batches, steps = steps_of(seed=1)
     assert steps == 3
     orders = [
@@ -167,7 +167,7 @@ def test_no_draw_no_change_and_a_flip_is_a_mirror():
     np.testing.assert_allclose(augment(pixels, flipped, kind), pixels[:, :, ::-1], atol=1e-3)
 
 
-def test_draws_depend_on_the_picture_not_on_its_batch():
+def test_draws_depend_on_the_image_not_on_its_batch():
     whole = draw(3, 1, np.arange(6))
     part = draw(3, 1, np.array([4]))
     assert (whole[4] == part[0]).all()

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 
+from keras_transfer.cli.train import main
 from keras_transfer.config import make_config
 from keras_transfer.features.plan import plan_storing
 from keras_transfer.model.cut import cut
@@ -12,7 +13,6 @@ from keras_transfer.model.trainable import set_trainable
 from keras_transfer.strategies import recipes
 from keras_transfer.strategies.fine_tuning import plan_tuning
 from keras_transfer.tasks import make_task
-from keras_transfer.train import main
 
 SMALL = "mobilenet_v2_0.35"
 TASK = make_task("classification", ["a", "b"], np.ones(2, bool))
@@ -30,7 +30,7 @@ def test_when_storing_pays():
     assert plan.stored
     assert (plan.count, plan.bytes) == (4000, 4000 * 4 * 4 * 32 * 4)
     assert plan_storing(prefix, 1000, 4, 20, 10**9, "float16").bytes == plan.bytes // 2
-    assert "30 versions of each picture" in plan_storing(prefix, 1000, 30, 20, 10**9).why
+    assert "30 versions of each example" in plan_storing(prefix, 1000, 30, 20, 10**9).why
     assert "may be used" in plan_storing(prefix, 1000, 4, 20, 10**6).why
     assert "all of the base trains" in plan_storing(prefix_of("all"), 10, 1, 20, 10**9).why
 
@@ -51,7 +51,7 @@ def test_the_plan_is_said_and_nothing_is_done(class_folder, tmp_path, monkeypatc
     photos = class_folder(10)
     asked = ["--data", str(photos), "--base", SMALL, "--weights", "none", "--image-size", "32"]
     assert main([*asked, "--plan"]) == 0
-    assert "30 pictures, 24 of them to train on" in capsys.readouterr().out
+    assert "30 examples, 24 of them to train on" in capsys.readouterr().out
     tuning = ["--strategy", "fine_tuning", "--epochs", "40", "--trainable", "block_13"]
     assert main([*asked, *tuning, "--plan", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)

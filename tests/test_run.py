@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from keras_transfer.errors import UserError
-from keras_transfer.export.keras_file import save_keras
-from keras_transfer.run import Run, check_free, next_folder
+from keras_transfer.model.keras_file import save_keras
+from keras_transfer.run.folder import Run, check_free, next_folder
 
 
 def test_grows_aside_and_gets_its_name_when_whole(tmp_path):
@@ -120,7 +120,7 @@ def test_a_run_that_failed_frees_its_name_and_is_not_opened(tmp_path):
 
 
 def test_a_run_loaded_elsewhere_has_the_same_scores(finished, tmp_path):
-    from keras_transfer.verification import verify_load
+    from keras_transfer.run.verification import verify_load
 
     run, _ = finished
     assert verify_load(run) == {"equal": True, "differences": []}
@@ -129,7 +129,7 @@ def test_a_run_loaded_elsewhere_has_the_same_scores(finished, tmp_path):
     model = other.model
     head = model.get_layer("head")
     head.set_weights([array[..., ::-1] for array in head.get_weights()])
-    save_keras(model, other.folder / "model.keras", other.predictor.about)
+    save_keras(model, other.folder / "model.keras", other.predictor.spec)
     found = verify_load(other)
     assert not found["equal"]
     assert ("val", "accuracy") in [difference[:2] for difference in found["differences"]]

@@ -99,7 +99,9 @@ def test_multilabel_agrees_with_scikit_learn(seed, n, threshold):
     labels, probabilities = random_multilabel(seed, n)
     scores = score_split("multilabel", labels, probabilities, NAMES, threshold=threshold)
     seen = labels.any(axis=0)
-    assert scores["labels_left_out"] == [name for name, s in zip(NAMES, seen, strict=True) if not s]
+    assert scores["labels_without_examples"] == [
+        name for name, s in zip(NAMES, seen, strict=True) if not s
+    ]
     for row, name in enumerate(NAMES):
         if seen[row]:
             wanted = metrics.average_precision_score(labels[:, row], probabilities[:, row])
@@ -111,7 +113,9 @@ def test_multilabel_agrees_with_scikit_learn(seed, n, threshold):
         pairs = [(labels[:, c], probabilities[:, c]) for c in np.flatnonzero(seen)]
         precisions = [metrics.average_precision_score(*pair) for pair in pairs]
         f1 = [metrics.f1_score(truth, likely >= threshold) for truth, likely in pairs]
-        assert scores["map"]["value"] == pytest.approx(np.mean(precisions), abs=1e-9)
+        assert scores["macro_average_precision"]["value"] == pytest.approx(
+            np.mean(precisions), abs=1e-9
+        )
         assert scores["f1_macro"]["value"] == pytest.approx(np.mean(f1), abs=1e-9)
     entropy = np.mean(
         [metrics.log_loss(labels[:, c], probabilities[:, c], labels=[0, 1]) for c in range(4)]
@@ -141,8 +145,8 @@ def test_regression_agrees_with_scikit_learn(seed, n, width, offset):
 
 @settings(max_examples=15, deadline=None)
 @given(seed=SEEDS)
-def test_one_draw_of_the_bootstrap_is_the_score_of_the_drawn_pictures(seed):
-    """The vectorised intervals are those of scikit-learn on pictures drawn one after another."""
+def test_one_draw_of_the_bootstrap_is_the_score_of_the_drawn_examples(seed):
+    """The vectorised intervals are those of scikit-learn on examples drawn one after another."""
     labels, probabilities = random_multilabel(seed, 25)
     drawn = []
 
@@ -171,7 +175,7 @@ def test_one_draw_of_the_bootstrap_is_the_score_of_the_drawn_pictures(seed):
 def test_headline_of_each_task():
     assert [headline(task) for task in ("classification", "multilabel", "regression")] == [
         "accuracy",
-        "map",
+        "macro_average_precision",
         "r2",
     ]
     with pytest.raises(UserError, match="multilabel"):
@@ -230,7 +234,7 @@ def test_r2_without_spread_is_undefined_but_the_errors_are_not(n):
     assert (scores["mae"]["low"] is None) == (n == 1)
 
 
-def test_a_class_that_no_picture_has_is_undefined_and_out_of_the_mean():
+def test_a_class_that_no_example_has_is_undefined_and_out_of_the_mean():
     scores = score_split("classification", [0, 0, 1], np.eye(3)[[0, 0, 1]], ["a", "b", "c"])
     assert scores["balanced_accuracy"]["value"] == 1.0
     assert scores["per_class"]["c"] == {"n": 0, "precision": None, "recall": None, "f1": None}
@@ -238,7 +242,7 @@ def test_a_class_that_no_picture_has_is_undefined_and_out_of_the_mean():
 
 def test_groups_widen_the_interval():
     rng = np.random.default_rng(0)
-    right = np.repeat(rng.random(20) < 0.7, 10)  # a patient's pictures stand and fall together
+    right = np.repeat(rng.random(20) < 0.7, 10)  # a patient's examples stand and fall together
     labels = np.zeros(200, int)
     probabilities = np.where(right[:, None], [0.9, 0.1], [0.1, 0.9])
     patients = np.repeat(np.arange(20), 10)
@@ -256,7 +260,7 @@ def test_groups_that_say_nothing_change_nothing():
     assert plain == named == empty
 
 
-def test_a_picture_without_a_group_stands_alone():
+def test_a_example_without_a_group_stands_alone():
     numbers = group_numbers(["a", "", "a", None, float("nan"), "b", ""])
     assert numbers.tolist() == [0, 1, 0, 2, 3, 4, 5]
 
@@ -293,7 +297,7 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
 
 
 @pytest.mark.parametrize("task", ["classification", "multilabel"])
-def test_a_thousand_pictures_are_scored_at_once(task):
+def test_a_thousand_examples_are_scored_at_once(task):
     rng = np.random.default_rng(0)
     likely = rng.dirichlet(np.ones(10), 1000)
     labels = rng.integers(0, 10, 1000)
@@ -304,7 +308,7 @@ def test_a_thousand_pictures_are_scored_at_once(task):
 
 
 def test_answers_that_are_not_numbers_are_refused():
-    with pytest.raises(UserError, match="1 of 2 pictures"):
+    with pytest.raises(UserError, match="1 of 2 examples"):
         score_split("regression", [1.0, 2.0], [1.0, np.nan], ["value"])
 
 

@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from keras_transfer.data.labels import plain_label
-from keras_transfer.data.sources import infer_task, read_source, safe_name
+from keras_transfer.data.sources.specs import infer_task, read_source, safe_name
 from keras_transfer.data.splits import check_labels
 from keras_transfer.errors import UserError
+from keras_transfer.tasks.labels import plain_label
 from tests.planting import COLUMNS, labels, plant, refusal
 
 # Folders
@@ -59,9 +59,9 @@ def test_hidden_things_are_ignored_and_other_files_counted(tmp_path):
     source = read_source(tmp_path)
     assert set(source.table["shown"]) == {"a/1.png", "b/2.png"}
     notes = "; ".join(source.notes)
-    assert "2 files without a picture's name" in notes
-    assert "the folder c holds no pictures" in notes
-    assert "1 picture outside the class folders" in notes
+    assert "2 files without an image's name" in notes
+    assert "the folder c holds no images" in notes
+    assert "1 image outside the class folders" in notes
     assert len(source.notes) == 3
 
 
@@ -69,18 +69,18 @@ def test_unlabelled_test_folder_is_named_and_not_used(tmp_path):
     plant(tmp_path, "train/a/1.png", "train/b/2.png", "test/3.png", "extra/4.png")
     source = read_source(tmp_path)
     assert set(source.table["split"]) == {"train"}
-    assert any("1 picture of test in no class folder" in note for note in source.notes)
+    assert any("1 image of test in no class folder" in note for note in source.notes)
     assert any("extra" in note for note in source.notes)
 
 
 def test_folders_that_are_refused(tmp_path):
     assert "no such data" in refusal(tmp_path / "absent")
     (tmp_path / "empty").mkdir()
-    assert "no pictures in" in refusal(tmp_path / "empty")
+    assert "no images in" in refusal(tmp_path / "empty")
     plant(tmp_path / "loose", "1.png", "2.png")
     message = refusal(tmp_path / "loose")
     assert "no class folders" in message
-    assert "2 pictures" in message
+    assert "2 images" in message
     assert "folder of its own" in message
     plant(tmp_path / "loose_train", "train/1.png", "val/a/2.png")
     assert "no class folders" in refusal(tmp_path / "loose_train")

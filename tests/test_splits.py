@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_transfer.data.sources import read_source
+from keras_transfer.data.sources.specs import read_source
 from keras_transfer.data.splits import (
     check_labels,
     complete_splits,
@@ -37,7 +37,7 @@ def refusal(function, *arguments):
 
 
 def grouped(labels, number_of_groups, seed):
-    """A group for each label's picture, groups mixed over labels; some pictures have none."""
+    """A group for each label's example, groups mixed over labels; some examples have none."""
     drawn = np.random.default_rng(seed).integers(0, number_of_groups + 1, len(labels))
     return ["" if number == 0 else f"g{number}" for number in drawn]
 
@@ -80,7 +80,7 @@ def test_every_class_is_on_both_sides_where_it_can_be(labels, seed):
         sides = list(drawn["split"][drawn["label"] == label])
         assert "train" in sides
         assert ("test" in sides) == (len(sides) >= 2)
-        # A fifth, to the nearest picture, but one at least.
+        # A fifth, to the nearest example, but one at least.
         wanted = 0.2 * len(sides)
         assert sides.count("test") <= max(1, wanted + 0.5)
         assert sides.count("test") >= wanted - 0.5 or sides.count("test") == len(sides) - 1
@@ -105,13 +105,13 @@ def test_the_draw_hangs_on_names_not_on_the_order_of_rows(labels, seed, data):
     assert drawn(rows.iloc[order]).sort_index().equals(drawn(rows).sort_index())
 
 
-def test_seeds_differ_and_new_pictures_leave_most_old_ones_where_they_were():
+def test_seeds_differ_and_new_examples_leave_most_old_ones_where_they_were():
     rows = table("ab" * 200)
     first = complete_splits(rows, "classification", 0)["split"]
     assert (first != complete_splits(rows, "classification", 1)["split"]).any()
     more = complete_splits(table("ab" * 210), "classification", 0)["split"][:400]
     moved = (first != more).sum()
-    assert moved <= 8  # a fifth of the 20 new pictures, in and out
+    assert moved <= 8  # a fifth of the 20 new examples, in and out
 
 
 @settings(max_examples=60, deadline=None)
@@ -225,7 +225,7 @@ def test_folds_are_even_and_hold_everybody_out_once():
     )
 
 
-def test_fewer_folds_where_a_class_has_few_pictures():
+def test_fewer_folds_where_a_class_has_few_examples():
     assert len(folds("aaaaaaaabbb", [""] * 11, 5, 0, "classification")) == 3
     assert len(folds("aaaaaaaabb", [""] * 10, 5, 0, "classification")) == 2
     parts = folds("aaaaaaaab", [""] * 9, 5, 0, "classification")
@@ -247,12 +247,12 @@ def test_folds_of_other_tasks(task):
     ("labels", "splits", "task", "said"),
     [
         ("aaaa", "", "classification", "only one class to learn (found: a)"),
-        ("aabb", "test", "classification", "no pictures to train on (found: 4 in test)"),
-        ("aaab", "", "classification", "single training picture (found: b)"),
+        ("aabb", "test", "classification", "no examples to train on (found: 4 in test)"),
+        ("aaab", "", "classification", "single training example (found: b)"),
         ("aabbc", ["train"] * 4 + ["test"], "classification", "labels in test that train lacks"),
         ("aabbc", ["train"] * 4 + ["val"], "classification", "(found: c)"),
         ([("a",), ("a",)], "", "multilabel", "only one answer"),
-        ([("a",), ("a",), ("b",)], "", "multilabel", "single training picture (found: b)"),
+        ([("a",), ("a",), ("b",)], "", "multilabel", "single training example (found: b)"),
         ([1.0, 1.0], "", "regression", "only one answer"),
         ("", "", "classification", "an empty table"),
         ("aaabcdefghi", "", "classification", "b, c, d, e, f and 3 more"),

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from keras_transfer.data import images
+from keras_transfer.backend import load_tensorflow
 from keras_transfer.errors import UserError
-from keras_transfer.runtime import load_tensorflow
-from tests.pictures import (
+from keras_transfer.inputs.image import reading as images
+from tests.odd_images import (
     noise,
     png_bytes,
     quarters,
@@ -61,7 +61,7 @@ def test_resizing_is_the_same_in_a_graph_a_dataset_and_a_saved_model(how, tmp_pa
     tf = load_tensorflow()
     pixels = noise(75, 50)
     expected = images.resize_pixels(pixels, 24, how).numpy()
-    assert (images.load_picture(png_bytes(pixels), 24, how) == expected).all()
+    assert (images.load_image(png_bytes(pixels), 24, how) == expected).all()
     dataset = tf.data.Dataset.from_tensors(pixels).map(lambda p: images.resize_pixels(p, 24, how))
     assert (next(dataset.as_numpy_iterator()) == expected).all()
     assert dataset.element_spec.shape == (24, 24, 3)
@@ -75,17 +75,17 @@ def test_resizing_is_the_same_in_a_graph_a_dataset_and_a_saved_model(how, tmp_pa
     assert (tf.saved_model.load(str(tmp_path / "saved")).resize(pixels) == expected).numpy().all()
 
 
-def test_a_picture_of_the_right_size_stays_as_it_is():
+def test_a_image_of_the_right_size_stays_as_it_is():
     pixels = noise(48, 48)
     for how in images.RESIZES:
         assert (images.resize_pixels(pixels, 48, how).numpy() == pixels).all()
-        assert (images.load_picture(png_bytes(pixels), 48, how) == pixels).all()
+        assert (images.load_image(png_bytes(pixels), 48, how) == pixels).all()
 
 
 def test_unknown_resize_offers_the_nearest():
     for refuse in (
         lambda: images.resize_pixels(quarters(), 8, "squeez"),
-        lambda: images.load_picture(png_bytes(quarters()), 8, "squeez"),
+        lambda: images.load_image(png_bytes(quarters()), 8, "squeez"),
     ):
         with pytest.raises(UserError, match="Did you mean squeeze"):
             refuse()

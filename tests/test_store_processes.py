@@ -19,7 +19,7 @@ FILL = textwrap.dedent(
     import numpy as np
     from keras_transfer.features.disk import DiskStore
     table = DiskStore(sys.argv[1]).open({"what": "numbers"}, (50,), "float32")
-    import keras_transfer.features.writer as writer
+    from keras_transfer.features import writer
     writer.FLUSH_SECONDS = 0.02
     print("begun", flush=True)
     have = table.listed()

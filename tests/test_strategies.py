@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_transfer.config import make_config
-from keras_transfer.data.pictures import Pictures
+from keras_transfer.data.examples import Examples
 from keras_transfer.errors import UserError
 from keras_transfer.model.factory import build_model
 from keras_transfer.strategies import check_strategy, find_strategy, recipes
-from keras_transfer.strategies.examples import Examples
+from keras_transfer.strategies.dataset import Dataset
 from keras_transfer.strategies.judging import (
     Judgement,
     clearly_better,
@@ -31,14 +31,14 @@ SMALL = "mobilenet_v2_0.35"
 def test_a_temperature_changes_how_sure_never_what(temperature, seed):
     generator = np.random.default_rng(seed)
     task = make_task("classification", list("abc"), np.ones(3, bool))
-    answers = generator.dirichlet([1.0, 1.0, 1.0], 20)
-    changed = tempered(task, answers, temperature)
-    assert (changed.argmax(axis=1) == answers.argmax(axis=1)).all()
+    predictions = generator.dirichlet([1.0, 1.0, 1.0], 20)
+    changed = tempered(task, predictions, temperature)
+    assert (changed.argmax(axis=1) == predictions.argmax(axis=1)).all()
     np.testing.assert_allclose(changed.sum(axis=1), 1.0)
     targets = generator.integers(0, 3, 20)
-    found = judge(task, targets, answers)
-    set_right = task.losses(targets, tempered(task, answers, found.temperature)).mean()
-    assert set_right <= task.losses(targets, answers).mean() + 1e-9
+    found = judge(task, targets, predictions)
+    set_right = task.log_losses(targets, tempered(task, predictions, found.temperature)).mean()
+    assert set_right <= task.log_losses(targets, predictions).mean() + 1e-9
     assert 0 <= found.loss <= 2
 
 
@@ -50,7 +50,7 @@ def test_too_sure_answers_are_judged_by_their_order():
     sure, modest = np.clip(right, 0.001, 0.999), np.clip(right, 0.45, 0.55)
     judged = judge(task, targets, sure)
     assert judged.temperature > 2
-    assert judged.quality == 0.9
+    assert judged.metric == 0.9
     assert judged.loss < judge(task, targets, modest).loss
 
 
@@ -75,7 +75,7 @@ def test_the_temperature_is_folded_into_the_head():
     np.testing.assert_allclose(np.asarray(model(pixels)), tempered(task, before, 3.0), rtol=1e-4)
 
 
-def tiny_examples(per_kind=14, size=32, splits=("train", "val")):
+def tiny_dataset(per_kind=14, size=32, splits=("train", "val")):
     import pandas as pd
 
     rows, pixels = [], []
@@ -84,19 +84,19 @@ def tiny_examples(per_kind=14, size=32, splits=("train", "val")):
             for number in range(per_kind):
                 rows.append({"label": kind, "split": split, "group": "", "path": str(len(rows))})
                 pixels.append(draw(kind, number + 100 * splits.index(split), size))
-    hashes = [sha256(picture.tobytes()).hexdigest() for picture in pixels]
+    hashes = [sha256(example.tobytes()).hexdigest() for example in pixels]
     table = pd.DataFrame(rows).assign(shown=lambda t: t["path"], sha256=hashes)
-    pictures = Pictures(table, size, "squeeze", 10**8, table[:0], pixels=np.stack(pixels))
+    examples = Examples(table, size, "squeeze", 10**8, table[:0], pixels=np.stack(pixels))
     train = (table["split"] == "train").to_numpy()
     task = make_task("classification", list(table["label"]), train)
-    return Examples(pictures, task, task.encode(list(table["label"])))
+    return Dataset(examples, task, task.encode(list(table["label"])))
 
 
-def trained(strategy, examples=None, **knobs):
-    from keras_transfer.runtime import set_seed
+def trained(strategy, dataset=None, **knobs):
+    from keras_transfer.backend import set_seed
 
     config = make_config(base=SMALL, weights="none", image_size=32, strategy=strategy, **knobs)
-    examples = examples or tiny_examples()
+    dataset = dataset or tiny_dataset()
     set_seed(config.seed)
     model = build_model(
         SMALL,
@@ -107,8 +107,8 @@ def trained(strategy, examples=None, **knobs):
         image_size=32,
         weights="none",
     )
-    model, history = find_strategy(strategy)(model, examples, config)
-    return model, history, examples
+    model, history = find_strategy(strategy)(model, dataset, config)
+    return model, history, dataset
 
 
 @pytest.mark.parametrize(
@@ -124,36 +124,36 @@ def trained(strategy, examples=None, **knobs):
     ],
 )
 def test_learns_and_repeats_exactly(strategy, knobs):
-    model, history, examples = trained(strategy, **knobs)
-    rows = examples.rows("val")
-    answers = examples.answers(model, rows)
+    model, history, dataset = trained(strategy, **knobs)
+    rows = dataset.rows("val")
+    predictions = dataset.predict_arrays(model, rows)
     again, history_again, _ = trained(strategy, **knobs)
     for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
         assert (one == other).all()
     assert len(history) == len(history_again)
     assert history
     if strategy == "feature_extraction" and not knobs.get("hidden_units"):
-        assert examples.task.quality(examples.targets[rows], answers) > 0.6
+        assert dataset.task.metric(dataset.targets[rows], predictions) > 0.6
 
 
 def test_features_are_computed_once():
-    examples = tiny_examples()
-    model, _, _ = trained("feature_extraction", examples)
-    assert examples.store.computed == len(examples.rows("train"))
-    examples.answers(model, examples.rows("val"))
-    assert examples.store.computed == len(examples.pictures)
-    examples.answers(model, examples.rows("val"))
-    assert examples.store.computed == len(examples.pictures)
+    dataset = tiny_dataset()
+    model, _, _ = trained("feature_extraction", dataset)
+    assert dataset.store.computed == len(dataset.rows("train"))
+    dataset.predict_arrays(model, dataset.rows("val"))
+    assert dataset.store.computed == len(dataset.examples)
+    dataset.predict_arrays(model, dataset.rows("val"))
+    assert dataset.store.computed == len(dataset.examples)
 
 
-def test_views_are_stored_beside_the_plain_picture():
-    examples = tiny_examples()
-    trained("feature_extraction", examples, augment="standard", views=3)
-    assert examples.store.computed == 3 * len(examples.rows("train"))
+def test_views_are_stored_beside_the_plain_example():
+    dataset = tiny_dataset()
+    trained("feature_extraction", dataset, augment="standard", views=3)
+    assert dataset.store.computed == 3 * len(dataset.rows("train"))
 
 
 def test_the_head_is_kept_when_tuning_harms():
-    examples = tiny_examples()
+    dataset = tiny_dataset()
     # fresh weights would not be compared with a head: pretend that they are pretrained
     config = make_config(
         base=SMALL,
@@ -166,22 +166,22 @@ def test_the_head_is_kept_when_tuning_harms():
     )
     model = build_model(SMALL, "classification", 3, image_size=32, weights="none")
     before = model.get_layer("Conv_1").get_weights()
-    model, history = find_strategy("fine_tuning")(model, examples, config)
+    model, history = find_strategy("fine_tuning")(model, dataset, config)
     assert {row["kept"] for row in history} == {0.0}
     assert (model.get_layer("Conv_1").get_weights()[0] == before[0]).all()
 
 
 def test_val_chooses_only_where_there_is_a_test():
-    _, choosing, is_val = tiny_examples(splits=("train", "val")).choosing_rows(0)
+    _, holdout, is_val = tiny_dataset(splits=("train", "val")).split_holdout(0)
     assert not is_val
-    both = tiny_examples(splits=("train", "val", "test"))
-    fit, choosing, is_val = both.choosing_rows(0)
+    both = tiny_dataset(splits=("train", "val", "test"))
+    fit, holdout, is_val = both.split_holdout(0)
     assert is_val
-    assert (choosing == both.rows("val")).all()
+    assert (holdout == both.rows("val")).all()
     assert (fit == both.rows("train")).all()
-    fit, choosing, is_val = tiny_examples(30, splits=("train",)).choosing_rows(0)
-    assert len(choosing) == pytest.approx(18, abs=4)
-    assert not set(fit) & set(choosing)
+    fit, holdout, is_val = tiny_dataset(30, splits=("train",)).split_holdout(0)
+    assert len(holdout) == pytest.approx(18, abs=4)
+    assert not set(fit) & set(holdout)
 
 
 def test_a_budget_of_nothing_still_trains_one_epoch():
@@ -197,8 +197,8 @@ def test_a_loss_that_is_no_number_is_said():
 
 
 def without_a_loss():
-    examples = tiny_examples()
-    return Examples(examples.pictures, _NoNumber(examples.task), examples.targets)
+    dataset = tiny_dataset()
+    return Dataset(dataset.examples, _NoNumber(dataset.task), dataset.targets)
 
 
 class _NoNumber:
@@ -210,7 +210,7 @@ class _NoNumber:
     def __getattr__(self, name):
         return getattr(self.task, name)
 
-    def loss(self, keras, dense=False):
+    def loss(self, keras, one_hot=False):
         return lambda truth, prediction: keras.ops.sum(prediction, axis=-1) * float("nan")
 
 
@@ -230,13 +230,13 @@ def test_settings_without_meaning_together_are_refused(knobs, message):
 
 
 @pytest.mark.parametrize(
-    ("recipe", "pictures", "epochs"),
+    ("recipe", "examples", "epochs"),
     [
         (recipes.fine_tuning, 100_000, 10),
         (recipes.hidden_head, 100_000, 50),
         (recipes.from_scratch, 100_000, 60),
     ],
 )
-def test_recipes_give_small_sets_their_steps(recipe, pictures, epochs):
-    assert recipe(pictures, 32).epochs == epochs
+def test_recipes_give_small_sets_their_steps(recipe, examples, epochs):
+    assert recipe(examples, 32).epochs == epochs
     assert recipe(32, 32).epochs >= recipes.LEAST_STEPS

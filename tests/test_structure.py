@@ -9,24 +9,22 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "keras_transfer"
 ORDER = [  # a module may import from its own row and the rows above it
-    {"__init__", "errors", "config", "runtime", "progress", "command"},
+    {"__init__", "errors", "config", "progress", "environment", "backend"},
+    {"inputs"},
+    {"evaluate"},
+    {"tasks"},
     {"data"},
     {"bases"},
-    {"tasks"},
     {"model"},
+    {"runtimes"},
     {"features"},
-    {"evaluate"},
     {"strategies"},
-    {"reading"},
     {"export"},
-    {"predictor"},
     {"run"},
-    {"verification"},
-    {"summary"},
+    {"report"},
     {"steps"},
     {"planning"},
     {"train"},
-    {"checkup"},
     {"cli", "__main__"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}

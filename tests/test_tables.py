@@ -1,11 +1,11 @@
-"""What tables of pictures may say, and what is refused of them."""
+"""What tables of images may say, and what is refused of them."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from keras_transfer.data.sources import infer_task, read_source, safe_name
-from tests.pictures import png_bytes, quarters
+from keras_transfer.data.sources.specs import infer_task, read_source, safe_name
+from tests.odd_images import png_bytes, quarters
 from tests.planting import labels, plant, refusal, write_table
 
 # Tables
@@ -20,7 +20,7 @@ def test_table_in_a_folder_wins_over_its_folders(tmp_path):
     assert list(source.table["split"]) == ["train", "val"]
     assert list(source.table["group"]) == ["P1", "P2"]
     assert (source.name, source.kind) == (safe_name(tmp_path.name), "table")
-    by_file = read_source(tmp_path / "pictures.csv")
+    by_file = read_source(tmp_path / "metadata.csv")
     assert by_file.table.equals(source.table)
 
 
@@ -51,7 +51,7 @@ def test_several_labels(tmp_path):
     assert labels(source) == {"1.png": ("sea", "sunset"), "2.png": (), "3.png": ("sea",)}
     assert infer_task(source.table, source) == "multilabel"
     single = write_table(tmp_path, "path,label\n1.png,sea\n2.png,\n3.png,sky\n", "single.csv")
-    assert "without a label: 1 picture" in refusal(single)
+    assert "without a label: 1 example" in refusal(single)
     assert labels(read_source(single, "multilabel"))["2.png"] == ()
     listed = pd.DataFrame({"path": [str(tmp_path / "1.png")], "label": [["sea", "sky"]]})
     assert "--task multilabel" in refusal(listed, "classification")
@@ -139,7 +139,7 @@ def test_numbers_that_are_none_are_refused(tmp_path, value):
         ("path,label\n1.png,a\n1.png,b\n", "twice with different labels (found: 1.png)"),
         ("path,label,split\n1.png,a,train\n./1.png,a,val\n", "twice with different splits"),
         ("path,label,split\n1.png,a,trian\n", "unknown split (found: 'trian'). Did you mean train"),
-        ("path,label\n1.png,a\n2.png,\n", "without a label: 1 picture (found: 2.png)"),
+        ("path,label\n1.png,a\n2.png,\n", "without a label: 1 example (found: 2.png)"),
     ],
 )
 def test_tables_that_are_refused(tmp_path, text, said):
@@ -156,8 +156,8 @@ def test_files_that_are_no_csv_are_refused(tmp_path):
         write_table(tmp_path, "path,label\ngrün.png,a\n", "l.csv", "latin1")
     )
     assert "UTF-16" in refusal(write_table(tmp_path, "path,label\n1.png,a\n", "u.csv", "utf-16"))
-    (tmp_path / "picture.csv").write_bytes(png_bytes(quarters()))
-    assert "not a csv table" in refusal(tmp_path / "picture.csv")
+    (tmp_path / "image.csv").write_bytes(png_bytes(quarters()))
+    assert "not a csv table" in refusal(tmp_path / "image.csv")
     write_table(tmp_path, "just some words\nand more\n", "words.csv")
     assert "lacks the columns path and label" in refusal(tmp_path / "words.csv")
 

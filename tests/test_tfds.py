@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_transfer.data.sources import infer_task, read_source
+from keras_transfer.data.sources.specs import infer_task, read_source
 from tests.planting import refusal
 
 
@@ -25,19 +25,19 @@ def prepare_tfds(name, label, values, data_dir):
 
     def info(self):
         features = tfds.features.FeaturesDict(
-            {"picture": tfds.features.Image(shape=(None, None, 3)), "kind": label}
+            {"image": tfds.features.Image(shape=(None, None, 3)), "kind": label}
         )
         return tfds.core.DatasetInfo(builder=self, features=features)
 
-    def examples(self, values):
+    def dataset(self, values):
         for number, value in enumerate(values):
-            yield number, {"picture": np.full((5, 6, 3), number, np.uint8), "kind": value}
+            yield number, {"image": np.full((5, 6, 3), number, np.uint8), "kind": value}
 
     def splits(self, manager):
         return {split: self._generate_examples(part) for split, part in values.items()}
 
     parts = {"VERSION": tfds.core.Version("1.0.0"), "_info": info, "_split_generators": splits}
-    made = type(name, (tfds.core.GeneratorBasedBuilder,), {**parts, "_generate_examples": examples})
+    made = type(name, (tfds.core.GeneratorBasedBuilder,), {**parts, "_generate_examples": dataset})
     made(data_dir=str(data_dir)).download_and_prepare()
 
 
@@ -51,7 +51,7 @@ def test_tfds_that_lies_on_this_machine(tfds_home):
     assert source.table["split"].value_counts().to_dict() == {"train": 25, "val": 2}
     assert infer_task(source.table, source) == "classification"
     assert (source.name, source.kind) == ("tfds_tiny_classes", "tfds")
-    assert "1 pictures in train of tiny_classes have no label" in source.notes
+    assert "1 images in train of tiny_classes have no label" in source.notes
     assert any("unsupervised" in note for note in source.notes)
     again = read_source("tfds:tiny_classes")  # now from the files
     assert again.table.equals(source.table)
@@ -80,7 +80,7 @@ def test_tfds_that_is_refused(tfds_home, monkeypatch):
     assert "no network" in message
     assert "no route" in message
     assert "Did you mean tf_flowers?" in refusal("tfds:tf_flowerz")
-    assert "has no pictures" in refusal("tfds:imdb_reviews")
+    assert "has no images" in refusal("tfds:imdb_reviews")
     assert "has no labels" in refusal("tfds:celeb_a")
     assert "unknown TensorFlow dataset" in refusal("tfds:colorectal_histology/nonsense")
     assert "no name" in refusal("tfds:../../up")

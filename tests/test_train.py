@@ -1,4 +1,4 @@
-"""The main job from pictures to proven files."""
+"""The main job from examples to proven files."""
 
 import csv
 import subprocess
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import keras_transfer as kt
-from keras_transfer import train
-from keras_transfer.run import Run
+from keras_transfer.cli import train
+from keras_transfer.run.folder import Run
 from tests.commands import FAST
 from tests.conftest import KINDS
 
@@ -24,7 +24,7 @@ def test_a_run_holds_what_it_should(finished):
         "config.json",
         "exports",
         "history.csv",
-        "left_out.csv",
+        "skipped.csv",
         "log.txt",
         "metrics.json",
         "model.keras",
@@ -44,12 +44,12 @@ def test_metrics_have_the_shape_that_others_read(finished):
     assert list(metrics["splits"]) == ["val", "test"]
     val = metrics["splits"]["val"]
     assert val["n"] == 18
-    assert val["used_to_choose"] is False
+    assert val["used_for_selection"] is False
     assert set(val["accuracy"]) == {"value", "low", "high"}
     assert val["accuracy"]["value"] > 0.9
     assert set(val["per_class"]["red"]) == {"n", "precision", "recall", "f1"}
     assert np.sum(val["confusion"]) == 18
-    assert metrics["pictures"] == {"read": 72, "left_out": 0}
+    assert metrics["examples"] == {"read": 72, "skipped": 0}
     assert metrics["features"]["computed"] == 72
     assert set(metrics["seconds"]) >= {
         "total",
@@ -86,7 +86,7 @@ def test_exports_answer_as_the_model(finished):
     said = np.asarray(run.model(pixels.astype(np.float32)))
     for path in ("saved_model", "model.tflite"):
         reader = open_export(run.folder / "exports" / path)
-        np.testing.assert_allclose(reader.answers(pixels), said, atol=1e-4)
+        np.testing.assert_allclose(reader.predict_arrays(pixels), said, atol=1e-4)
 
 
 def test_the_model_loads_in_plain_keras(finished):
@@ -134,13 +134,19 @@ def test_tables_of_other_tasks(task, class_folder, tmp_path):
             several = f"{kind}|even" if number % 2 == 0 else kind
             label = several if task == "multilabel" else str(kind_number + number / 20)
             lines.append(f"{kind}/{number:03d}.png,{label}")
-    (photos / "pictures.csv").write_text("\n".join(lines))
+    (photos / "metadata.csv").write_text("\n".join(lines))
     run = kt.transfer(photos, image_size=64, out=tmp_path / "r", quiet=True)
     assert run.metrics["task"] == task
-    score = run.metrics["splits"]["test"][{"multilabel": "map", "regression": "r2"}[task]]
+    score = run.metrics["splits"]["test"][
+        {"multilabel": "macro_average_precision", "regression": "r2"}[task]
+    ]
     assert score["value"] > 0.3
-    answer = run.predict(photos / "red" / "000.png")[0]
-    assert "red" in answer["predicted"] if task == "multilabel" else float(answer["predicted"]) > 0
+    prediction = run.predict(photos / "red" / "000.png")[0]
+    assert (
+        "red" in prediction["predicted"]
+        if task == "multilabel"
+        else float(prediction["predicted"]) > 0
+    )
 
 
 def test_arrays_and_fine_tuning_in_python(tmp_path):
@@ -184,7 +190,7 @@ def test_with_and_without_the_store_the_numbers_are_the_same(
     settings = ["--strategy", strategy, "--views", "2"] if strategy == "fine_tuning" else []
     settings += ["--epochs", "2", *FAST, "--data", str(photos), "--json"]
     scores, weights = [], []
-    for number, store in enumerate(("--store", "--store", "--no-store")):
+    for number, store in enumerate(("--cache-features", "--cache-features", "--no-cache-features")):
         out = tmp_path / f"run{number}"
         assert train.main([*settings, store, "--out", str(out)]) == 0
         run = Run.open(out)

@@ -7,11 +7,11 @@ import os
 import pandas as pd
 import pytest
 
-from keras_transfer.data.roles import read_roles, write_roles
-from keras_transfer.data.sources import Source
+from keras_transfer.data.sources.specs import Source
 from keras_transfer.errors import UserError
-from keras_transfer.export.about import About
-from keras_transfer.predictor import _in_order
+from keras_transfer.model.spec import ModelSpec
+from keras_transfer.run.predictor import _in_order
+from keras_transfer.run.roles import read_roles, write_roles
 from tests.commands import run_command
 
 
@@ -22,8 +22,8 @@ def test_evaluate_gives_the_scores_of_the_training(finished):
     splits = json.loads(out)["splits"]
     assert splits["val"]["accuracy"] == run.metrics["splits"]["val"]["accuracy"]
     assert set(splits) == {"train", "val", "test"}
-    assert "of the 36 pictures of train 36 trained it" in said
-    assert [splits[name]["used_to_choose"] for name in splits] == [True, False, False]
+    assert "of the 36 images of train 36 trained it" in said
+    assert [splits[name]["used_for_selection"] for name in splits] == [True, False, False]
 
 
 def numbers_called(targets, labels):
@@ -32,14 +32,14 @@ def numbers_called(targets, labels):
 
 
 def test_several_numbers_are_scored_by_their_names():
-    about = About("regression", ("height", "width"), "squeeze", 64, "vgg16")
-    source = _in_order(numbers_called(("width", "height"), [(1.0, 2.0), (3.0, 4.0)]), about)
+    spec = ModelSpec("regression", ("height", "width"), "squeeze", 64, "vgg16")
+    source = _in_order(numbers_called(("width", "height"), [(1.0, 2.0), (3.0, 4.0)]), spec)
     assert list(source.table["label"]) == [(2.0, 1.0), (4.0, 3.0)]
     with pytest.raises(UserError, match=r"predicts other numbers .found: depth, height"):
-        _in_order(numbers_called(("depth", "height"), [(1.0, 2.0)]), about)
+        _in_order(numbers_called(("depth", "height"), [(1.0, 2.0)]), spec)
 
 
-def test_pictures_that_chose_are_named_too(tmp_path):
+def test_images_that_chose_are_named_too(tmp_path):
     table = pd.DataFrame({"shown": ["a", "b", "c"], "split": ["train", "val", "test"]})
     write_roles(tmp_path, table.assign(sha256=["1", "2", "3"]), {"val"})
     assert read_roles(tmp_path) == {"1": "trained", "2": "chose"}
@@ -61,16 +61,16 @@ def test_predict_in_three_ways(finished, tmp_path):
         tmp_path / "broken.jpg",
     )
     code, out, _ = run_command(*asked, "--json")
-    answers = json.loads(out)
+    predictions = json.loads(out)
     assert code == 0
-    assert len(answers) == 13
-    assert sum(answer.get("predicted") == "red" for answer in answers) >= 5
-    assert "error" in answers[-1]
-    first = answers[0]
+    assert len(predictions) == 13
+    assert sum(prediction.get("predicted") == "red" for prediction in predictions) >= 5
+    assert "error" in predictions[-1]
+    first = predictions[0]
     assert first["predicted"] == next(iter(first["probabilities"]))
     code, out, _ = run_command(*asked, "--format", "csv", "--top", "2")
     rows = list(csv.DictReader(out.splitlines()))
-    assert [row["predicted"] for row in rows] == [a.get("predicted", "") for a in answers]
+    assert [row["predicted"] for row in rows] == [a.get("predicted", "") for a in predictions]
     assert rows[-1]["error"]
     assert "name_2" in rows[0]
     code, out, _ = run_command(*asked)

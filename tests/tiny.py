@@ -1,22 +1,22 @@
-"""Tiny networks and pictures that they tell apart."""
+"""Tiny networks and images that they tell apart."""
 
 import numpy as np
 
-from keras_transfer.export.about import About
-from keras_transfer.export.twin import float32_twin
-from keras_transfer.runtime import load_keras
+from keras_transfer.backend import load_keras
+from keras_transfer.model.float32_copy import float32_copy
+from keras_transfer.model.spec import ModelSpec
 
 NAMES = ["ants", "bees", "größere Käfer"]
 SIZE = 16
 OUTPUT = {"classification": "softmax", "multilabel": "sigmoid", "regression": "linear"}
 
 
-def about(task="classification", resize="squeeze", size=SIZE, names=NAMES):
-    return About(task, tuple(names), resize, size, "tiny")
+def spec(task="classification", resize="squeeze", size=SIZE, names=NAMES):
+    return ModelSpec(task, tuple(names), resize, size, "tiny")
 
 
 def tiny_model(task="classification", policy="float32", seed=0):
-    """A flat network whose answers differ from picture to picture."""
+    """A flat network whose answers differ from example to example."""
     keras = load_keras()
     keras.utils.set_random_seed(seed)
     layers = keras.layers
@@ -31,13 +31,13 @@ def tiny_model(task="classification", policy="float32", seed=0):
     x = layers.GlobalAveragePooling2D(dtype=policy)(x)
     x = layers.Dropout(0.5, dtype=policy)(x)
     x = layers.Dense(3, name="head", dtype=policy)(x)
-    answer = layers.Activation(OUTPUT[task], name="output", dtype="float32")(x)
-    model = keras.Model(pixels, answer)
-    liven(model, pictures(12, seed=9), seed)
+    prediction = layers.Activation(OUTPUT[task], name="output", dtype="float32")(x)
+    model = keras.Model(pixels, prediction)
+    liven(model, images(12, seed=9), seed)
     return model
 
 
-def pictures(n, size=SIZE, seed=1):
+def images(n, size=SIZE, seed=1):
     """uint8 (n, size, size, 3): coloured waves and noise, each its own."""
     rng = np.random.default_rng(seed)
     line = np.linspace(0, 1, size)
@@ -52,7 +52,7 @@ def pictures(n, size=SIZE, seed=1):
 
 
 def liven(model, pixels, seed=0):
-    """Random batch norms that fit the network, and a head that tells the pictures apart.
+    """Random batch norms that fit the network, and a head that tells the images apart.
 
     Freshly made deep networks answer alike to everything, and then any file passes a check.
     """
@@ -65,7 +65,7 @@ def liven(model, pixels, seed=0):
             norm.gamma.assign(rng.uniform(0.7, 1.3, norm.gamma.shape))
         norm.beta.assign(rng.normal(0, 0.3, norm.beta.shape))
     if norms:
-        model(pixels.astype(np.float32), training=True)  # statistics of these pictures
+        model(pixels.astype(np.float32), training=True)  # statistics of these examples
     for norm in norms:
         norm.moving_variance.assign(norm.moving_variance * rng.uniform(0.8, 1.25, norm.beta.shape))
     head = model.get_layer("head")
@@ -75,5 +75,5 @@ def liven(model, pixels, seed=0):
     head.set_weights([kernel, -(features @ kernel).mean(axis=0)])
 
 
-def answers(model, pixels):
-    return float32_twin(model).predict(pixels, verbose=0)
+def predictions(model, pixels):
+    return float32_copy(model).predict(pixels, verbose=0)

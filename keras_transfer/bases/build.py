@@ -3,13 +3,13 @@
 import functools
 import warnings
 
+from keras_transfer.backend import load_keras
 from keras_transfer.bases.efficientnet_lite import SCALES, build_efficientnet_lite, lite_features
 from keras_transfer.bases.names import class_names, flat_operations, fresh_names
 from keras_transfer.bases.scaling import scale_pixels
 from keras_transfer.bases.table import find_base
 from keras_transfer.bases.weights import download_imagenet, load_bundled, load_path
 from keras_transfer.errors import UserError
-from keras_transfer.runtime import load_keras
 
 # families with what `flatten` dissolves: scaling of their own, models inside, sums without a layer
 COPIED = {"efficientnet", "convnext"}
@@ -111,7 +111,7 @@ def build_bare(base, image_size, weights=None, scaled=None):
 def flatten(bare, name, image_size, scaling):
     """A copy of `bare` with its weights: raw pixels in, scaled outside, nested models dissolved.
 
-    What `bare` itself does to pixels (Rescaling, Normalization) is left out. Layers are copied,
+    What `bare` itself does to pixels (Rescaling, Normalization) is skipped. Layers are copied,
     not shared: a layer that is called twice has two outputs, and `layer.output` the wrong one.
     """
     keras = load_keras()
@@ -133,7 +133,7 @@ def flatten(bare, name, image_size, scaling):
 
     def call(steps, first, *others, **keywords):
         first = scaled if first is pixels else first
-        if len(steps) != 1:  # left out, or a Sequential: its mask is not its layers' argument
+        if len(steps) != 1:  # skipped, or a Sequential: its mask is not its layers' argument
             keywords = {}
         for step in steps:
             if others and isinstance(step, keras.layers.Add):

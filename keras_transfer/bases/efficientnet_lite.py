@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy
 
+from keras_transfer.backend import load_keras
 from keras_transfer.bases.torch_file import read_torch_file
 from keras_transfer.errors import UserError
-from keras_transfer.runtime import load_keras
 
 
 class Stage(NamedTuple):
@@ -66,7 +66,7 @@ def build_efficientnet_lite(application, input_shape, include_top=False):
 
     Args:
         application: a key of SCALES.
-        input_shape: (height, width, 3); (None, None, 3) takes pictures of every size.
+        input_shape: (height, width, 3); (None, None, 3) takes examples of every size.
         include_top: end in 1000 logits of ImageNet in place of the last feature map.
     """
     keras = load_keras()

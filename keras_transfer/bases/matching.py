@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
+from keras_transfer.backend import load_keras
 from keras_transfer.bases.names import class_names, flat_operations, fresh_names, snake_case
 from keras_transfer.errors import UserError
-from keras_transfer.runtime import load_keras
 
 STATISTICS = "normalization"  # EfficientNet keeps the mean and variance of pixels in its weights
 
@@ -31,7 +31,7 @@ class Misfit(NamedTuple):
 
 
 def find_targets(bare):
-    """The layers of `bare` that want weights, in order; its own scaling of pixels left out."""
+    """The layers of `bare` that want weights, in order; its own scaling of pixels skipped."""
     keras = load_keras()
     operations = flat_operations(bare)
     names = fresh_names([op.name for op in operations], class_names(operations))

@@ -2,7 +2,7 @@
 
 import re
 
-from keras_transfer.runtime import load_keras
+from keras_transfer.backend import load_keras
 
 
 def fresh_names(names, classes):

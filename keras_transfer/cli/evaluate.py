@@ -1,23 +1,23 @@
-"""`keras-transfer evaluate`: score a model on labelled pictures."""
+"""`keras-transfer evaluate`: score a model on labelled examples."""
 
 import json
 from dataclasses import dataclass
 
-from keras_transfer.command import Talk, run_guarded
+from keras_transfer.cli.command import Talk, run_guarded
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateArguments(Talk):
-    """Score a run or an exported file on labelled pictures, each split for itself."""
+    """Score a run or an exported file on labelled examples, each split for itself."""
 
     model: str
     """A run folder, a .keras file, or an export: a SavedModel folder, .tflite, .onnx, .xml."""
     data: str
-    """The pictures, as for train."""
-    max_left_out: float = 0.05
-    """Share of unreadable pictures above which nothing is scored."""
+    """The examples, as for train."""
+    max_skipped: float = 0.05
+    """Share of unreadable examples above which nothing is scored."""
     max_pixels: int = 200_000_000
-    """A picture with more pixels than this is left out."""
+    """An example with more pixels than this is skipped."""
     seed: int = 0
     """Of the bootstrap behind the intervals."""
 
@@ -26,12 +26,12 @@ def main(arguments=None):
     """Parse, score, print; returns the exit code."""
 
     def work(asked):
-        from keras_transfer.predictor import Predictor
-        from keras_transfer.summary import score_table
+        from keras_transfer.report.text import score_table
+        from keras_transfer.run.predictor import Predictor
 
         predictor = Predictor.load(asked.model)
-        splits = predictor.evaluate(asked.data, asked.max_left_out, asked.max_pixels, asked.seed)
-        task = predictor.about.task
+        splits = predictor.evaluate(asked.data, asked.max_skipped, asked.max_pixels, asked.seed)
+        task = predictor.spec.task
         if asked.json:
             print(json.dumps({"task": task, "splits": splits}, indent=2))
         else:

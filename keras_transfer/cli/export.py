@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from keras_transfer.command import BELOW_BAR, DONE, Talk, run_guarded
+from keras_transfer.cli.command import BELOW_BAR, DONE, Talk, run_guarded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,11 +16,11 @@ class ExportArguments(Talk):
     """saved_model (a server: JPEG or PNG bytes, or pixels), tflite, tflite-float16, tflite-dynamic,
     tflite-int8 (phones: the smaller, the more they may lose), onnx, openvino."""
     dynamic_size: bool = False
-    """Files that take pictures of any size and resize them themselves, where the format can."""
+    """Files that take examples of any size and resize them themselves, where the format can."""
     data: str | None = None
-    """Where the pictures that the run learned from are now, if they have moved."""
+    """Where the examples that the run learned from are now, if they have moved."""
     max_drop: float = 0.01
-    """How much of the model's accuracy a file may lose, as far as its pictures can tell."""
+    """How much of the model's accuracy a file may lose, as far as its examples can tell."""
 
 
 def main(arguments=None):
@@ -28,9 +28,9 @@ def main(arguments=None):
 
     def work(asked):
         from keras_transfer.errors import UserError
-        from keras_transfer.export.exports import any_size
-        from keras_transfer.run import Run
-        from keras_transfer.summary import export_table
+        from keras_transfer.export.writing import any_size
+        from keras_transfer.report.text import export_table
+        from keras_transfer.run.folder import Run
 
         if not 0 <= asked.max_drop <= 1:  # also what is no number
             raise UserError("--max-drop is out of range", asked.max_drop, "Allowed: 0 to 1")

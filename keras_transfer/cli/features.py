@@ -9,13 +9,13 @@ from typing import Literal
 
 import tyro
 
-from keras_transfer.command import BELOW_BAR, DONE, Talk, run_guarded
+from keras_transfer.cli.command import BELOW_BAR, DONE, Talk, run_guarded
 from keras_transfer.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeaturesArguments(Talk):
-    """List, check or clear the stored features: what frozen bases said of pictures."""
+    """List, check or clear the stored features: what frozen bases said of examples."""
 
     action: tyro.conf.Positional[Literal["list", "verify", "clear"]] = "list"
     """list them; verify every byte (what is damaged is forgotten, and computed again when it is
@@ -62,18 +62,18 @@ def _list(store, as_json):
 def _table(found):
     from rich.table import Table
 
-    from keras_transfer.summary import render
+    from keras_transfer.report.text import render
 
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("base", "cut", "size", "version", "engine", "pictures", "MiB", "last used"):
-        shown.add_column(column, justify="right" if column in ("pictures", "MiB") else "left")
+    for column in ("base", "cut", "size", "version", "engine", "examples", "MiB", "last used"):
+        shown.add_column(column, justify="right" if column in ("examples", "MiB") else "left")
     for table in reversed(found):
-        about = table["about"]
-        view = f"changed, no. {about['view'][-1]}" if about["view"] else "plain"
+        description = table["description"]
+        view = f"changed, no. {description['view'][-1]}" if description["view"] else "plain"
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(table["used"]))
-        size, engine = str(about["size"]), about["engine"].split()[0]
+        size, engine = str(description["size"]), description["engine"].split()[0]
         numbers = (str(table["rows"]), f"{table['bytes'] / 2**20:.1f}")
-        shown.add_row(about["base"], about["cut"], size, view, engine, *numbers, used)
+        shown.add_row(description["base"], description["cut"], size, view, engine, *numbers, used)
     return render(shown)
 
 

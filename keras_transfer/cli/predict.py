@@ -1,4 +1,4 @@
-"""`keras-transfer predict`: answers for pictures."""
+"""`keras-transfer predict`: answers for images."""
 
 import csv
 import json
@@ -8,12 +8,12 @@ from typing import Literal
 
 import tyro
 
-from keras_transfer.command import BELOW_BAR, DONE, Talk, run_guarded
+from keras_transfer.cli.command import BELOW_BAR, DONE, Talk, run_guarded
 
 
 @dataclass(frozen=True, kw_only=True)
 class PredictArguments(Talk):
-    """Answer for pictures. What cannot be read is listed beside the answers."""
+    """Answer for images. What cannot be read is listed beside the answers."""
 
     paths: tyro.conf.Positional[tuple[str, ...]]
     """Files, folders (searched through), or patterns like 'photos/*.jpg'."""
@@ -24,7 +24,7 @@ class PredictArguments(Talk):
     format: Literal["table", "csv", "json"] = "table"
     """How to print the answers."""
     max_pixels: int = 200_000_000
-    """A picture with more pixels than this is left out."""
+    """An image with more pixels than this is skipped."""
 
 
 def main(arguments=None):
@@ -32,13 +32,13 @@ def main(arguments=None):
 
     def work(asked):
         from keras_transfer.errors import UserError
-        from keras_transfer.predictor import Predictor, find_pictures
+        from keras_transfer.run.predictor import Predictor, find_examples
 
         if not asked.paths:
-            raise UserError("no pictures named", "", "Name files, folders or patterns")
+            raise UserError("no images named", "", "Name files, folders or patterns")
         if asked.top < 1:
             raise UserError("--top must be at least 1", asked.top)
-        files = find_pictures(asked.paths)
+        files = find_examples(asked.paths)
         predictor = Predictor.load(asked.model)
         results = predictor.predict(files, asked.top, asked.max_pixels)
         PRINTERS["json" if asked.json else asked.format](results)
@@ -52,7 +52,7 @@ def _print_json(results):
 
 
 def _print_csv(results):
-    """One row a picture; a top of three makes the columns name_1, p_1, name_2, ..."""
+    """One row an image; a top of three makes the columns name_1, p_1, name_2, ..."""
     writer = csv.writer(sys.stdout)
     most = max(len(_pairs(result)) for result in results)
     columns = [f"{column}_{place}" for place in range(1, most + 1) for column in ("name", "p")]
@@ -66,10 +66,10 @@ def _print_csv(results):
 def _print_table(results):
     from rich.table import Table
 
-    from keras_transfer.summary import render
+    from keras_transfer.report.text import render
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("picture", "answer", "how sure"):
+    for column in ("image", "answer", "how sure"):
         table.add_column(column, overflow="fold")
     for result in results:
         if "error" in result:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from keras_transfer.data.augment import augment, draw, find_augmentation
-from keras_transfer.runtime import load_tensorflow
+from keras_transfer.backend import load_tensorflow
+from keras_transfer.inputs.image.augmentation import augment, draw, find_augmentation
 
 
 def training_batches(fetch, shape, targets, weights, config, epochs, augmentation="none"):
@@ -71,18 +71,18 @@ def _mixed(tf, batch, shares):
     return shares * batch + (1.0 - shares) * batch[::-1]
 
 
-def evaluation_batches(pictures, rows, batch_size):
+def evaluation_batches(examples, rows, batch_size):
     """A dataset of float32 pixels (batch, size, size, 3) in the order of `rows`, none dropped."""
     tf = load_tensorflow()
     starts = tf.data.Dataset.range(0, len(rows), batch_size)
     rows = np.asarray(rows)
 
     def load(start):
-        return pictures.batch(rows[start : start + batch_size])
+        return examples.batch(rows[start : start + batch_size])
 
     def pixels(start):
         batch = tf.numpy_function(load, [start], tf.uint8, stateful=False)
-        batch.set_shape((None, pictures.size, pictures.size, 3))
+        batch.set_shape((None, examples.size, examples.size, 3))
         return tf.cast(batch, tf.float32)
 
     return starts.map(pixels, num_parallel_calls=2, deterministic=True).prefetch(2)

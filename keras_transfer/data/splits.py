@@ -4,13 +4,13 @@ import hashlib
 
 import numpy as np
 
-from keras_transfer.data.drawing import count_kinds, draw_units, fold_units, kinds_of, units_of
+from keras_transfer.data.stratify import count_kinds, draw_units, fold_units, kinds_of, units_of
 from keras_transfer.errors import UserError, count
 
 TEST_SHARE = 0.2
 NAMES_SHOWN = 5
-FEW_ADVICE = "Give each class three pictures or more, ten for a score that means something"
-GROUP_ADVICE = "Give more groups, or leave the column group out if pictures are independent"
+FEW_ADVICE = "Give each class three examples or more, ten for a score that means something"
+GROUP_ADVICE = "Give more groups, or leave the column group out if examples are independent"
 
 
 def check_labels(table, task):
@@ -18,18 +18,18 @@ def check_labels(table, task):
 
     To be asked before `complete_splits`: a row without a split counts as train.
 
-    Raises: UserError for no train rows, one class, a class with fewer than two pictures in train,
+    Raises: UserError for no train rows, one class, a class with fewer than two examples in train,
         a label in val or test that train lacks, numbers that are all the same.
     """
     in_train = table["split"].isin(("train", ""))
     train = table[in_train]
     if not len(train):
         found = ", ".join(f"{n} in {split}" for split, n in table["split"].value_counts().items())
-        raise UserError("no pictures to train on", found or "an empty table", "Add a split train")
+        raise UserError("no examples to train on", found or "an empty table", "Add a split train")
     if len(train) < 2 or len(set(train["label"])) < 2:
-        what = "one class" if task == "classification" else "one answer for all pictures"
+        what = "one class" if task == "classification" else "one answer for all examples"
         raise UserError(
-            f"only {what} to learn", train["label"].iloc[0], "Add pictures with another label"
+            f"only {what} to learn", train["label"].iloc[0], "Add examples with another label"
         )
     if task == "regression":
         return
@@ -37,21 +37,21 @@ def check_labels(table, task):
     for split in ("val", "test"):
         unseen = sorted(set(_label_counts(table["label"][table["split"] == split])) - set(counts))
         if unseen:
-            advice = "Add training pictures of them, or leave those pictures out"
+            advice = "Add training examples of them, or leave those examples out"
             if all(name.isdigit() for name in counts):
                 advice = "If these are amounts, not classes, add --task regression"
             raise UserError(f"labels in {split} that train lacks", _some(unseen), advice)
     scarce = sorted(name for name, count in counts.items() if count < 2)
     if scarce:
         advice = "Each class needs two or more: add some, or leave the class out"
-        raise UserError("classes with a single training picture", _some(scarce), advice)
+        raise UserError("classes with a single training example", _some(scarce), advice)
 
 
 def complete_splits(table, task, seed):
     """`table` with every split filled: what the data brings is kept, else a fifth becomes test.
 
     The draw is stratified and keeps each `group` on one side. It hangs on `seed` and the names in
-    `shown`, not on the order of rows, and new pictures leave most of the old ones where they were.
+    `shown`, not on the order of rows, and new examples leave most of the old ones where they were.
 
     Raises: UserError when some rows have a split and others none, or all lie in one group.
     """
@@ -64,7 +64,7 @@ def complete_splits(table, task, seed):
         )
     if set(table["split"]) - {"", "train"}:
         return table
-    # A group is drawn by its own name, so that a picture added to it changes nothing.
+    # A group is drawn by its own name, so that an example added to it changes nothing.
     names = [group or shown for group, shown in zip(table["group"], table["shown"], strict=True)]
     keys = np.array([_hashed(f"{seed}/{name}") for name in names], np.uint64)
     test = _draw(table["label"], table["group"], TEST_SHARE, keys, task)
@@ -72,14 +72,14 @@ def complete_splits(table, task, seed):
 
 
 def draw_part(labels, groups, share, seed, task):
-    """A seeded, stratified part of the pictures, for choosing: bool mask (n,), True where drawn.
+    """A seeded, stratified part of the examples, for holdout: bool mask (n,), True where drawn.
 
-    Every class keeps a picture outside the part and, where it has two, gets one inside; a group
+    Every class keeps an example outside the part and, where it has two, gets one inside; a group
     is never divided.
 
     Args:
-        labels, groups: one each a picture; a group "" stands for a picture on its own.
-        share: how much of the pictures, between 0 and 1.
+        labels, groups: one each an example; a group "" stands for an example on its own.
+        share: how much of the examples, between 0 and 1.
     """
     keys = np.random.default_rng(seed).permutation(len(labels))
     return _draw(labels, groups, share, keys, task)
@@ -88,9 +88,9 @@ def draw_part(labels, groups, share, seed, task):
 def folds(labels, groups, count, seed, task):
     """Stratified folds for cross-validation: a list of (train_index, test_index).
 
-    A group is never divided, and every class is in each training part: pictures without which a
+    A group is never divided, and every class is in each training part: examples without which a
     class would be missing there are never held out. There are fewer folds than `count` where a
-    class has fewer pictures (or groups) than that, but never fewer than two.
+    class has fewer examples (or groups) than that, but never fewer than two.
     """
     kinds = kinds_of(labels, task)
     units = units_of(groups)
@@ -103,13 +103,13 @@ def folds(labels, groups, count, seed, task):
     numbers = [number for number in range(count) if (fold == number).any()]
     if not numbers or count < 2:
         raise UserError(
-            "the training pictures are too few to divide", _groups_found(groups), FEW_ADVICE
+            "the training examples are too few to divide", _groups_found(groups), FEW_ADVICE
         )
     return [(np.flatnonzero(fold != n), np.flatnonzero(fold == n)) for n in numbers]
 
 
 def find_duplicates(table, sha256=None):
-    """Pictures that stand in two splits, byte for byte the same.
+    """Examples that stand in two splits, byte for byte the same.
 
     Args:
         sha256: one hash a row; by default the table's column of that name.
@@ -122,7 +122,7 @@ def find_duplicates(table, sha256=None):
     first, found = {}, []
     for digest, split, shown in sorted(rows, key=lambda row: order[row[1]]):
         if not digest:
-            continue  # a picture that could not be read has none
+            continue  # an example that could not be read has none
         earlier_shown, earlier_split = first.setdefault(digest, (shown, split))
         if earlier_split != split:
             found.append((earlier_shown, shown, earlier_split, split))
@@ -139,18 +139,18 @@ def _draw(labels, groups, share, keys, task):
     if not drawn.any():
         grouped = set(groups) != {""}
         advice = GROUP_ADVICE if grouped else FEW_ADVICE
-        raise UserError("no pictures can be set aside", _groups_found(groups), advice)
+        raise UserError("no examples can be set aside", _groups_found(groups), advice)
     return drawn
 
 
 def _groups_found(groups):
     names = set(groups)
     grouped = f" in {count(len(names), 'group')}" if names != {""} else ""
-    return count(len(groups), "picture") + grouped
+    return count(len(groups), "example") + grouped
 
 
 def _label_counts(labels):
-    """How many pictures have each label; those of a tuple count one by one."""
+    """How many examples have each label; those of a tuple count one by one."""
     counts = {}
     for label in labels:
         for name in label if isinstance(label, tuple) else (label,):

@@ -10,10 +10,10 @@ CHUNK = 4_000_000  # weights held at once: 32 MB
 def wilson(successes, n):
     """Wilson's score interval of a share (Wilson 1927; Brown, Cai and DasGupta 2001).
 
-    Never leaves 0..1 and stays wide where all of a few pictures are right.
+    Never leaves 0..1 and stays wide where all of a few examples are right.
 
     Returns:
-        (low, high), or (None, None) without any picture.
+        (low, high), or (None, None) without any example.
     """
     if n == 0:
         return None, None
@@ -28,17 +28,17 @@ def wilson(successes, n):
 
 
 def bootstrap(statistic, n, groups=None, seed=0, draws=DRAWS):
-    """The percentile interval of scores over seeded draws of the pictures, with replacement.
+    """The percentile interval of scores over seeded draws of the examples, with replacement.
 
-    With groups whole groups are drawn (the cluster bootstrap): pictures of one patient are
+    With groups whole groups are drawn (the cluster bootstrap): examples of one patient are
     alike, and drawing them one by one would make the interval too narrow.
 
     Args:
-        statistic: weights float64 (draws, n), how often each picture was drawn -> scores
+        statistic: weights float64 (draws, n), how often each example was drawn -> scores
             (draws,) or (draws, scores); NaN where a draw leaves a score undefined, for example
-            without any picture of a class. Such draws are left out of that score's interval.
-        n: pictures.
-        groups: (n,) names of what belongs together, or None: each picture stands alone.
+            without any example of a class. Such draws are skipped of that score's interval.
+        n: examples.
+        groups: (n,) names of what belongs together, or None: each example stands alone.
 
     Returns:
         A list of (low, high), one a score; (None, None) where fewer than two things can be
@@ -61,7 +61,7 @@ def bootstrap(statistic, n, groups=None, seed=0, draws=DRAWS):
 
 
 def group_numbers(groups):
-    """Group names (n,) -> whole numbers 0, 1, ... (n,); a picture without a name stands alone."""
+    """Group names (n,) -> whole numbers 0, 1, ... (n,); an example without a name stands alone."""
     numbers, known = np.empty(len(groups), dtype=np.int64), {}
     for row, name in enumerate(groups):
         # NaN is the one name that differs from itself
@@ -71,7 +71,7 @@ def group_numbers(groups):
 
 
 def has_groups(groups, n):
-    """Whether `groups` says anything: fewer groups than pictures."""
+    """Whether `groups` says anything: fewer groups than examples."""
     return groups is not None and n > 0 and int(group_numbers(groups).max()) + 1 < n
 
 

@@ -1,6 +1,6 @@
 """The scores of one split, as `metrics.json` holds them: one function a task.
 
-Each score that has an interval is a function of weights (draws, n), how often each picture
+Each score that has an interval is a function of weights (draws, n), how often each example
 counts, to one value a draw. Weights of 1 give the score itself, so that a score and its
 bootstrap cannot come from two formulas. tests/test_scores.py holds them against scikit-learn.
 """
@@ -11,7 +11,11 @@ from keras_transfer.errors import UserError, unknown_name
 from keras_transfer.evaluate.intervals import bootstrap, has_groups, wilson
 
 LEAST_PROBABILITY = 1e-7  # the log of less is not taken; what Keras's losses use
-HEADLINES = {"classification": "accuracy", "multilabel": "map", "regression": "r2"}
+HEADLINES = {
+    "classification": "accuracy",
+    "multilabel": "macro_average_precision",
+    "regression": "r2",
+}
 
 
 def headline(task):
@@ -22,12 +26,12 @@ def headline(task):
 
 
 def score_split(task, labels, predictions, outputs, groups=None, seed=0, threshold=0.5):
-    """The scores of one split; `used_to_choose` is the caller's to add.
+    """The scores of one split; `used_for_selection` is the caller's to add.
 
     Intervals are 95 %: Wilson's for accuracy, a bootstrap of 1000 draws for the rest and, where
-    `groups` holds fewer groups than pictures, for accuracy too. Draws are not stratified: a class
-    that a draw misses is left out of that draw's mean over classes. What is undefined (the R2 of
-    one picture, the precision of a class never predicted) is None.
+    `groups` holds fewer groups than examples, for accuracy too. Draws are not stratified: a class
+    that a draw misses is skipped of that draw's mean over classes. What is undefined (the R2 of
+    one example, the precision of a class never predicted) is None.
 
     Args:
         task: classification, multilabel or regression.
@@ -70,13 +74,13 @@ def _columns(numbers):
 
 
 class _Draws:
-    """Turns a statistic over weights into {value, low, high} for n pictures."""
+    """Turns a statistic over weights into {value, low, high} for n examples."""
 
     def __init__(self, n, groups, seed):
         self.n, self.groups, self.seed = n, groups, seed
 
     def value(self, statistic):
-        """The scores themselves, a list: every picture counts once."""
+        """The scores themselves, a list: every example counts once."""
         if self.n == 0:
             return [None] * np.size(statistic(np.ones((1, 0))))
         return [_number(value) for value in np.ravel(statistic(np.ones((1, self.n))))]
@@ -117,7 +121,7 @@ def _mean_defined(values):
 def _refuse_broken_numbers(predictions):
     broken = int((~np.isfinite(predictions).all(axis=1)).sum())
     if broken:
-        found = f"for {broken} of {len(predictions)} pictures"
+        found = f"for {broken} of {len(predictions)} examples"
         advice = "Training has run away: try a lower --learning-rate, or --precision float32"
         raise UserError("the model's answers are not finite numbers", found, advice)
 
@@ -128,7 +132,7 @@ def _classification(labels, predictions, names, draw):
     right = predicted == labels
 
     def counts(weights):
-        """Pictures of a class, pictures predicted as it, both: each (draws, classes)."""
+        """Examples of a class, examples predicted as it, both: each (draws, classes)."""
         hits = _sum_by_class(weights[:, right], labels[right], width)
         return (
             _sum_by_class(weights, labels, width),
@@ -164,7 +168,7 @@ def _classification(labels, predictions, names, draw):
 
 
 def _sum_by_class(weights, numbers, width):
-    """Weights (draws, n) summed over the pictures of each class: (draws, width).
+    """Weights (draws, n) summed over the examples of each class: (draws, width).
 
     Sorted sums cost draws x n whatever the number of classes; a product with one-hot rows would
     take minutes for a thousand classes.
@@ -204,7 +208,7 @@ def _multilabel(labels, predictions, names, draw, threshold):
     def f1(weights):
         both = weights @ (labels & predicted)
         total = weights @ labels + weights @ predicted
-        # as in the mean average precision: a label that no drawn picture carries has no say
+        # as in the mean average precision: a label that no drawn example carries has no say
         return np.where(weights @ labels > 0, _share(2 * both, total), np.nan)
 
     def label_means(weights):
@@ -221,28 +225,30 @@ def _multilabel(labels, predictions, names, draw, threshold):
     return {
         "n": n,
         "loss": _number(entropy.mean()) if n else None,
-        "map": mean_precision,
+        "macro_average_precision": mean_precision,
         "f1_macro": f1_macro,
         "threshold": float(threshold),
-        "labels_left_out": [name for name, seen in zip(names, carried, strict=True) if not seen],
+        "labels_without_examples": [
+            name for name, seen in zip(names, carried, strict=True) if not seen
+        ],
         "per_class": per_class,
     }
 
 
 class _Ranking:
-    """The pictures in the order of one label's probability: sorted once for all draws."""
+    """The examples in the order of one label's probability: sorted once for all draws."""
 
     def __init__(self, truth, scores):
         self.order = np.argsort(-scores, kind="stable")
         ordered = scores[self.order]
         self.positive = np.flatnonzero(truth[self.order])
-        # pictures with one probability pass the threshold together: count to the last of them
+        # examples with one probability pass the threshold together: count to the last of them
         last = np.searchsorted(-ordered, -ordered[self.positive], side="right") - 1
         self.last = last.astype(np.int64)
         self.positive_last = np.searchsorted(self.positive, self.last, side="right") - 1
 
     def average_precision(self, weights):
-        """Weights (draws, n) -> (draws,): the precision at each picture that carries the label,
+        """Weights (draws, n) -> (draws,): the precision at each example that carries the label,
         averaged; what scikit-learn's average_precision_score gives."""
         if not len(self.positive):
             return np.full(len(weights), np.nan)

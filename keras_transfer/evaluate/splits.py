@@ -1,20 +1,20 @@
-"""Scores of each split of a table of pictures."""
+"""Scores of each split of a table of examples."""
 
 import numpy as np
 
 from keras_transfer.evaluate.scores import score_split
 
-SMALL = 50  # pictures; under it an interval is wider than most differences one looks for
+SMALL = 50  # examples; under it an interval is wider than most differences one looks for
 
 
-def score_splits(task, table, targets, answers, used_to_choose=(), seed=0):
+def score_splits(task, table, targets, predictions, used_for_selection=(), seed=0):
     """The `splits` of metrics.json.
 
     Args:
         task: one of `tasks`.
-        table: DataFrame with `split` and `group`; a picture without a split counts to "all".
+        table: DataFrame with `split` and `group`; an example without a split counts to "all".
         targets, answers: (n, ...) encoded labels, and what the model says, in the table's order.
-        used_to_choose: names of splits that chose an epoch or a strength.
+        used_for_selection: names of splits that chose an epoch or a penalty.
         seed: of the bootstrap.
 
     Returns:
@@ -29,8 +29,8 @@ def score_splits(task, table, targets, answers, used_to_choose=(), seed=0):
             continue
         grouped = groups[rows] if all(groups[rows]) else None
         score = score_split(
-            task.name, targets[rows], answers[rows], task.outputs, groups=grouped, seed=seed
+            task.name, targets[rows], predictions[rows], task.outputs, groups=grouped, seed=seed
         )
-        used = {"used_to_choose": split in used_to_choose}
+        used = {"used_for_selection": split in used_for_selection}
         scores[split] = {"n": score.pop("n"), **used, **score}
     return scores

@@ -7,22 +7,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from keras_transfer.environment import atomic_write, write_text
 from keras_transfer.errors import UserError, unknown_name
-from keras_transfer.export.aside import write_text, written_aside
-from keras_transfer.export.check import TOLERANCE, check_export
+from keras_transfer.export.certificate.difference import TOLERANCE, check_export
 from keras_transfer.export.names import BESIDE, name_lines
-from keras_transfer.export.onnx_file import export_onnx
-from keras_transfer.export.openvino_file import export_openvino
+from keras_transfer.export.onnx import export_onnx
+from keras_transfer.export.openvino import export_openvino
 from keras_transfer.export.saved_model import export_saved_model
-from keras_transfer.export.tflite import export_tflite
-from keras_transfer.export.tflite_int8 import export_int8
+from keras_transfer.export.tflite.floats import export_tflite
+from keras_transfer.export.tflite.int8 import export_int8
 
 
 class Format(NamedTuple):
     file_name: str  # in the folder of exports
     write: Callable  # (model, path, about, sample); what it answers, a dict, goes to the report
     exact: bool = True  # its logits are the model's, to TOLERANCE of their spread
-    calibrated: bool = False  # writing it needs training pictures
+    calibrated: bool = False  # writing it needs training images
     extra: str = ""  # of keras_transfer, that it needs
 
 
@@ -42,24 +42,24 @@ FORMATS = {
     "tflite-int8": Format("model-int8.tflite", export_int8, exact=False, calibrated=True),
     "onnx": Format("model.onnx", export_onnx, extra="onnx"),
     "openvino": Format("openvino", export_openvino, extra="openvino"),
-    # pictures of any size in; `saved_model` has a signature for them
+    # images of any size in; `saved_model` has a signature for them
     "tflite-any-size": Format("model-any-size.tflite", _any_size(export_tflite)),
     "onnx-any-size": Format("model-any-size.onnx", _any_size(export_onnx), extra="onnx"),
     "openvino-any-size": Format("openvino-any-size", _any_size(export_openvino), extra="openvino"),
 }
 
 
-def export_model(model, format_name, folder, about, pixels, expected, sample=None):
+def export_model(model, format_name, folder, spec, pixels, expected, sample=None):
     """Write one format into `folder`, run it, and put it in place only if it answers alike.
 
     Args:
         model: one flat `keras.Model` of any precision.
         format_name: a key of FORMATS.
         folder: of exports; made if missing. What is there stays until the new file has passed.
-        about: `export.about.About`; the names of the answers also go to `classes.txt`.
-        pixels: uint8 (n, s, s, 3), the pictures to check with.
-        expected: (n, k) what `float32_twin(model)` answers to them.
-        sample: gives training pictures, uint8 (m, s, s, 3), that a quantised format is calibrated
+        spec: `export.about.ModelSpec`; the names of the answers also go to `classes.txt`.
+        pixels: uint8 (n, s, s, 3), the images to check with.
+        expected: (n, k) what `float32_copy(model)` answers to them.
+        sample: gives training images, uint8 (m, s, s, 3), that a quantised format is calibrated
             on.
 
     Returns:
@@ -75,16 +75,16 @@ def export_model(model, format_name, folder, about, pixels, expected, sample=Non
     begun = time.monotonic()
     form = FORMATS[format_name]
     target = Path(folder) / form.file_name
-    with written_aside(target) as fresh:
-        told = form.write(model, fresh, about, sample) or {}
-        difference = check_export(fresh, pixels, expected, about.task)
+    with atomic_write(target) as fresh:
+        told = form.write(model, fresh, spec, sample) or {}
+        difference = check_export(fresh, pixels, expected, spec.task)
         # of an inexact format the certificate decides; but what is no number is no answer
         if not difference <= (TOLERANCE if form.exact else sys.float_info.max):
             found = f"logits {difference:.2g} of their spread apart; allowed {TOLERANCE:g}"
             advice = "The file was not kept; please report this model"
             raise UserError(f"{form.file_name} does not answer as the model does", found, advice)
         size = _bytes(fresh)
-    write_text(Path(folder) / BESIDE, name_lines(about.outputs))
+    write_text(Path(folder) / BESIDE, name_lines(spec.outputs))
     seconds = time.monotonic() - begun
     report = {"path": target, "bytes": size, "difference": difference, "seconds": seconds}
     return {**report, **told}

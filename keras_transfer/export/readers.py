@@ -1,10 +1,10 @@
 """Exported files, opened as a stranger would open them: pixels in, answers out.
 
-A reader has: `runtime` (name and version), `about` (what the file says of itself), `size` (pixels a
+A reader has: `runtime` (name and version), `spec` (what the file says of itself), `size` (pixels a
 side; None where it takes any), `answers(pixels)` for uint8 (n, size, size, 3) -> float32 (n, k),
 `operations()`, {kind: how many},
-and `answer_bytes(files)` for whole encoded pictures (None where one is not to be asked): an answer
-each, None for one that it cannot read; `answer_bytes` is None where the file decodes nothing.
+and `predict_encoded(files)` for whole encoded examples (None where one is not to be asked): an answer
+each, None for one that it cannot read; `predict_encoded` is None where the file decodes nothing.
 """
 
 import time
@@ -15,14 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_transfer.backend import load_tensorflow, quiet_stderr
+from keras_transfer.environment import cores
 from keras_transfer.errors import UserError
-from keras_transfer.export.about import MEMBER, parse_about
 from keras_transfer.export.names import ANSWERS, read_names
-from keras_transfer.runtime import cores, load_tensorflow, quiet_stderr
+from keras_transfer.model.spec import MEMBER, spec_from_json
 
 IN_A_FOLDER = ("saved_model.pb", "model.xml")  # what a folder has that is an export
 EXTRAS = {"onnx": ("onnx", "onnxruntime", "tf2onnx"), "openvino": ("openvino",)}
-BATCH = 16  # pictures at once: VGG16 at 224 pixels then takes 0.4 GB in the interpreter
+BATCH = 16  # examples at once: VGG16 at 224 pixels then takes 0.4 GB in the interpreter
 
 
 def open_export(path):
@@ -79,30 +80,30 @@ class SavedModelReader:
         except (OSError, KeyError, tf.errors.OpError) as error:
             raise UserError(f"{path} is no SavedModel of keras-transfer", error) from error
         member = path / MEMBER
-        self.about = parse_about(member.read_text(), path) if member.exists() else None
+        self.spec = spec_from_json(member.read_text(), path) if member.exists() else None
         names = self._loaded.signatures["classes"]()["classes"].numpy()
-        if self.about is not None:  # what the graph itself says of the names counts
-            self.about = self.about._replace(outputs=tuple(name.decode() for name in names))
+        if self.spec is not None:  # what the graph itself says of the names counts
+            self.spec = self.spec._replace(outputs=tuple(name.decode() for name in names))
         self.size = self._arrays.structured_input_signature[1]["pixels"].shape[1]
-        self._answer = next(n for n in self._arrays.structured_outputs if n in ANSWERS.values())
+        self._output = next(n for n in self._arrays.structured_outputs if n in ANSWERS.values())
 
-    def answers(self, pixels):
+    def predict_arrays(self, pixels):
         parts = [self._arrays(pixels=self._tf.constant(part)) for part in batches(pixels)]
-        return np.concatenate([part[self._answer].numpy() for part in parts])
+        return np.concatenate([part[self._output].numpy() for part in parts])
 
-    def answer_bytes(self, files):
+    def predict_encoded(self, files):
         asked = [data for data in files if data is not None]
         try:
-            answers = iter(self._serve(asked) if asked else ())
+            predictions = iter(self._serve(asked) if asked else ())
         except self._tf.errors.OpError:  # it does not say which of them: one by one
             if len(files) == 1:
                 return [None]
-            return [answer for data in files for answer in self.answer_bytes([data])]
-        return [None if data is None else next(answers) for data in files]
+            return [prediction for data in files for prediction in self.predict_encoded([data])]
+        return [None if data is None else next(predictions) for data in files]
 
     def _serve(self, files):
         serve = self._loaded.signatures["serving_default"]
-        return serve(picture_bytes=self._tf.constant(files))[self._answer].numpy()
+        return serve(image_bytes=self._tf.constant(files))[self._output].numpy()
 
     def operations(self):
         inner = self._arrays.graph.as_graph_def().library.function
@@ -111,13 +112,13 @@ class SavedModelReader:
 
 
 class TFLiteReader:
-    """A .tflite file on LiteRT, a picture at a time as a phone has it.
+    """A .tflite file on LiteRT, an example at a time as a phone has it.
 
     Args:
         threads: of the interpreter; by default one a core.
     """
 
-    answer_bytes = None
+    predict_encoded = None
 
     def __init__(self, path, threads=None):
         from ai_edge_litert.interpreter import Interpreter
@@ -135,19 +136,19 @@ class TFLiteReader:
             raise UserError(f"{path} is no model of keras-transfer", "several inputs or outputs")
         sides = self.source["shape_signature"][1:3]
         self.size = int(sides[0]) if sides[0] > 0 else None
-        self.about = _zipped_about(path)
+        self.spec = _zipped_spec(path)
 
-    def answers(self, pixels):
+    def predict_arrays(self, pixels):
         shape = tuple(map(int, self.source["shape"]))
         if self.size is None:
             self._interpreter.resize_tensor_input(self.source["index"], (1, *pixels.shape[1:]))
             self._interpreter.allocate_tensors()
         elif pixels.shape[1:] != shape[1:]:
-            raise UserError(f"the file reads pictures of {shape[1:]}", pixels.shape[1:], "Resize")
+            raise UserError(f"the file reads examples of {shape[1:]}", pixels.shape[1:], "Resize")
         found = np.empty((len(pixels), int(self._target["shape"][-1])), np.float32)
-        for row, picture in enumerate(pixels):
+        for row, example in enumerate(pixels):
             self._interpreter.set_tensor(
-                self.source["index"], picture[None].astype(self.source["dtype"])
+                self.source["index"], example[None].astype(self.source["dtype"])
             )
             self._interpreter.invoke()
             found[row] = _real(self._interpreter.get_tensor(self._target["index"])[0], self._target)
@@ -166,21 +167,21 @@ def _real(numbers, tensor):
     return (numbers.astype(np.float32) - zero) * scale if scale else numbers
 
 
-def _zipped_about(path):
-    """The `About` behind a TFLite file, or None."""
+def _zipped_spec(path):
+    """The `ModelSpec` behind a TFLite file, or None."""
     if not zipfile.is_zipfile(path):
         return None
     with zipfile.ZipFile(path) as archive:
         if MEMBER not in archive.namelist():
             return None
-        about = parse_about(archive.read(MEMBER), path)
-    return about._replace(outputs=read_names(path))  # the list that phones read counts
+        spec = spec_from_json(archive.read(MEMBER), path)
+    return spec._replace(outputs=read_names(path))  # the list that phones read counts
 
 
 class OnnxReader:
     """An .onnx file on ONNX Runtime."""
 
-    answer_bytes = None
+    predict_encoded = None
 
     def __init__(self, path):
         require("onnx")
@@ -201,9 +202,9 @@ class OnnxReader:
         side = self._source.shape[1]
         self.size = side if isinstance(side, int) else None  # else the name of what may vary
         text = self._session.get_modelmeta().custom_metadata_map.get(MEMBER)
-        self.about = text and parse_about(text, path)
+        self.spec = text and spec_from_json(text, path)
 
-    def answers(self, pixels):
+    def predict_arrays(self, pixels):
         parts = [self._session.run(None, {self._source.name: part})[0] for part in batches(pixels)]
         return np.concatenate(parts)
 
@@ -217,7 +218,7 @@ class OnnxReader:
 class OpenVINOReader:
     """An OpenVINO file (.xml with its .bin), in float32."""
 
-    answer_bytes = None
+    predict_encoded = None
 
     def __init__(self, path):
         require("openvino")
@@ -236,9 +237,9 @@ class OpenVINOReader:
         side = self._model.input(0).partial_shape[1]
         self.size = side.get_length() if side.is_static else None
         info = self._model.get_rt_info()
-        self.about = parse_about(info[MEMBER].astype(str), path) if MEMBER in info else None
+        self.spec = spec_from_json(info[MEMBER].astype(str), path) if MEMBER in info else None
 
-    def answers(self, pixels):
+    def predict_arrays(self, pixels):
         return np.concatenate([self._compiled(part)[0].copy() for part in batches(pixels)])
 
     def operations(self):

@@ -1,16 +1,16 @@
-"""A SavedModel that takes encoded pictures or pixels, for servers; it needs TensorFlow alone."""
+"""A SavedModel that takes encoded images or pixels, for servers; it needs TensorFlow alone."""
 
 from pathlib import Path
 
+from keras_transfer.backend import load_keras, load_tensorflow, quiet_stderr
+from keras_transfer.environment import cannot_write
 from keras_transfer.errors import UserError
-from keras_transfer.export.about import MEMBER, about_text
-from keras_transfer.export.aside import cannot_write
 from keras_transfer.export.names import ANSWERS
-from keras_transfer.export.twin import float32_twin
-from keras_transfer.runtime import load_keras, load_tensorflow, quiet_stderr
+from keras_transfer.model.float32_copy import float32_copy
+from keras_transfer.model.spec import MEMBER, spec_to_json
 
 LIMITS = (  # what the decoder inside does otherwise than training
-    "EXIF rotation is ignored: turn pictures before sending them",
+    "EXIF rotation is ignored: turn images before sending them",
     "BMP and TIFF are refused, and WebP that is animated or has alpha",
     "the clear colour of a GIF, and that of an RGB or grey PNG without alpha channel, stays opaque",
     "16-bit PNG is cut to 8 bits where training rounds: one level at most",
@@ -18,26 +18,26 @@ LIMITS = (  # what the decoder inside does otherwise than training
 )
 
 
-def export_saved_model(model, folder, about, sample=None):
+def export_saved_model(model, folder, spec, sample=None):
     """Write `model` as a SavedModel with four signatures.
 
-    - `serving_default`: `picture_bytes`, string (n,), each a whole JPEG, PNG, WebP or GIF file
+    - `serving_default`: `image_bytes`, string (n,), each a whole JPEG, PNG, WebP or GIF file
       (its first frame) -> `probabilities` float32 (n, k) (`values` for a regression) and, for a
       classification, `label` string (n,), the name of the likeliest class.
     - `serve_arrays`: `pixels`, uint8 (n, s, s, 3), RGB, already resized -> the same.
     - `serve_any_size`: `pixels`, uint8 (n, height, width, 3), resized inside -> the same.
     - `classes`: nothing -> `classes`, string (k,), the names in the order of the answers.
 
-    Pictures are decoded as in training: exact inverse DCT, grey, palette and CMYK as RGB, alpha
+    Images are decoded as in training: exact inverse DCT, grey, palette and CMYK as RGB, alpha
     on white, the same antialiased resizing. What TensorFlow's decoders do otherwise: LIMITS.
 
     Augmentation cannot get in: the model is called with `training=False`, and in float32
-    (`float32_twin`).
+    (`float32_copy`).
 
     Args:
         model: one flat `keras.Model`, pixels 0..255 float32 (n, s, s, 3) to answers (n, k).
         folder: what becomes the SavedModel; not there yet.
-        about: `export.about.About`; it goes into the folder as `keras_transfer.json`.
+        spec: `export.about.ModelSpec`; it goes into the folder as `keras_transfer.json`.
         sample: not asked for here.
 
     Raises:
@@ -45,7 +45,7 @@ def export_saved_model(model, folder, about, sample=None):
     """
     keras = require_tensorflow()
     tf = load_tensorflow()
-    endpoints = _Endpoints(tf, float32_twin(model), about)
+    endpoints = _Endpoints(tf, float32_copy(model), spec)
     # Not tracked: the archive finds the variables that endpoints use by itself, and a tracked
     # model is stored twice (keras 3.15.1: 19 MB in place of 10 for MobileNetV2).
     archive = keras.export.ExportArchive()
@@ -54,7 +54,7 @@ def export_saved_model(model, folder, about, sample=None):
     error = _write_quietly(tf, archive, folder)
     if error is not None:
         raise cannot_write(folder, error.message.splitlines()[0])
-    (Path(folder) / MEMBER).write_text(about_text(about), encoding="utf-8")
+    (Path(folder) / MEMBER).write_text(spec_to_json(spec), encoding="utf-8")
 
 
 def _write_quietly(tf, archive, folder):
@@ -82,47 +82,45 @@ def require_tensorflow():
 class _Endpoints:
     """The functions of one SavedModel."""
 
-    def __init__(self, tf, model, about):
-        self.tf, self.model, self.task, self.resize = tf, model, about.task, about.resize
+    def __init__(self, tf, model, spec):
+        self.tf, self.model, self.task, self.resize = tf, model, spec.task, spec.resize
         self.size = model.input_shape[1]
-        self.names = [str(name) for name in about.outputs]
+        self.names = [str(name) for name in spec.outputs]
 
     def all(self):
         """(name, function, signature) of each."""
         tf = self.tf
         arrays = tf.TensorSpec((None, self.size, self.size, 3), tf.uint8, name="pixels")
         anything = tf.TensorSpec((None, None, None, 3), tf.uint8, name="pixels")
-        encoded = tf.TensorSpec((None,), tf.string, name="picture_bytes")
+        encoded = tf.TensorSpec((None,), tf.string, name="image_bytes")
         return (
-            ("serving_default", self.answer_pictures, [encoded]),
-            ("serve_arrays", self.answer_arrays, [arrays]),
-            ("serve_any_size", self.answer_any_size, [anything]),
+            ("serving_default", self.serve_files, [encoded]),
+            ("serve_arrays", self.serve_arrays, [arrays]),
+            ("serve_any_size", self.serve_any_size, [anything]),
             ("classes", lambda: {"classes": tf.constant(self.names)}, []),
         )
 
-    def answer_arrays(self, pixels):
+    def serve_arrays(self, pixels):
         tf = self.tf
-        answers = self.model(tf.cast(pixels, tf.float32), training=False)
-        named = {ANSWERS[self.task]: answers}
+        predictions = self.model(tf.cast(pixels, tf.float32), training=False)
+        named = {ANSWERS[self.task]: predictions}
         if self.task == "classification":
-            named["label"] = tf.gather(tf.constant(self.names), tf.argmax(answers, axis=-1))
+            named["label"] = tf.gather(tf.constant(self.names), tf.argmax(predictions, axis=-1))
         return named
 
-    def answer_any_size(self, pixels):
-        return self.answer_each(self.make_square, pixels)
+    def serve_any_size(self, pixels):
+        return self.serve_each(self.make_square, pixels)
 
-    def answer_pictures(self, picture_bytes):
-        return self.answer_each(
-            lambda data: self.make_square(_decode(self.tf, data)), picture_bytes
-        )
+    def serve_files(self, image_bytes):
+        return self.serve_each(lambda data: self.make_square(_decode(self.tf, data)), image_bytes)
 
-    def answer_each(self, make, pictures):
+    def serve_each(self, make, images):
         square = self.tf.TensorSpec((self.size, self.size, 3), self.tf.float32)
-        return self.answer_arrays(self.tf.map_fn(make, pictures, fn_output_signature=square))
+        return self.serve_arrays(self.tf.map_fn(make, images, fn_output_signature=square))
 
     def make_square(self, pixels):
-        """One picture (height, width, 3) -> float32 (s, s, 3), as `data.images` resizes it."""
-        from keras_transfer.data.images import resize_pixels
+        """One image (height, width, 3) -> float32 (s, s, 3), as `data.images` resizes it."""
+        from keras_transfer.inputs.image.reading import resize_pixels
 
         return self.tf.cast(resize_pixels(pixels, self.size, self.resize), self.tf.float32)
 

@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS rows (
     table_id INTEGER, digest BLOB, file_id INTEGER, place INTEGER, checksum INTEGER,
     PRIMARY KEY (table_id, digest)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS engines (network TEXT PRIMARY KEY, name TEXT);
-CREATE TABLE IF NOT EXISTS pictures (
+CREATE TABLE IF NOT EXISTS examples (
     reader TEXT, digest BLOB, max_pixels INTEGER, PRIMARY KEY (reader, digest)) WITHOUT ROWID;
 """
 
@@ -65,21 +65,21 @@ class DiskStore:
         with self.transaction() as index:
             index.execute("INSERT OR REPLACE INTO engines VALUES (?, ?)", (network, name))
 
-    def pictures(self, reader):
+    def examples(self, reader):
         """{sha256 in hex: limit of pixels} of the contents that `reader` read well."""
         with self.transaction() as index:
-            asked = "SELECT digest, max_pixels FROM pictures WHERE reader = ?"
+            asked = "SELECT digest, max_pixels FROM examples WHERE reader = ?"
             return {digest.hex(): limit for digest, limit in index.execute(asked, (reader,))}
 
-    def remember_pictures(self, reader, digests, max_pixels):
+    def remember_examples(self, reader, digests, max_pixels):
         """Note that `reader` read these contents well under this limit of pixels."""
         rows = [(reader, bytes.fromhex(digest), max_pixels) for digest in digests]
         with self.transaction() as index:
-            index.executemany("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?)", rows)
+            index.executemany("INSERT OR REPLACE INTO examples VALUES (?, ?, ?)", rows)
 
-    def open(self, about, row_shape, dtype):
-        """The Table for what `about` (a dict that JSON takes) describes; made where it is new."""
-        key = json.dumps(about, sort_keys=True)
+    def open(self, description, row_shape, dtype):
+        """The Table for what `description` (a dict that JSON takes) describes; made where it is new."""
+        key = json.dumps(description, sort_keys=True)
         row_bytes = int(np.prod(row_shape)) * np.dtype(dtype).itemsize
         with self.transaction() as index:
             index.execute(
@@ -107,13 +107,13 @@ class DiskStore:
         return [
             {
                 "id": number,
-                "about": json.loads(about),
+                "description": json.loads(description),
                 "rows": counts.get(number, 0),
                 "row_bytes": row_bytes,
                 "bytes": sizes.get(number, 0),
                 "used": used,
             }
-            for number, about, row_bytes, used in found
+            for number, description, row_bytes, used in found
         ]
 
     @property

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_transfer.features.engines import BATCH, keras_engine
-from keras_transfer.runtime import load_keras
+from keras_transfer.backend import load_keras
+from keras_transfer.runtimes.engines import BATCH, keras_engine
 
 
 class Plan(NamedTuple):
@@ -15,7 +15,7 @@ class Plan(NamedTuple):
     Attributes:
         stored: whether what lies below it is computed once; else it runs in each epoch.
         why: the reason where it is not.
-        count: activations to keep, all versions of the pictures together.
+        count: activations to keep, all versions of the examples together.
         bytes: what they take.
     """
 
@@ -25,21 +25,21 @@ class Plan(NamedTuple):
     bytes: int
 
 
-def plan_storing(prefix, pictures, views, looks, room, precision="float32"):
+def plan_storing(prefix, examples, views, looks, room, precision="float32"):
     """The Plan for training above `prefix`.
 
     Args:
-        prefix: what is frozen; pictures: how many; views: versions of each that are visited.
-        looks: how often training looks at each picture.
+        prefix: what is frozen; examples: how many; views: versions of each that are visited.
+        looks: how often training looks at each example.
         room: bytes that the store may take; precision: of stored numbers.
     """
-    count = pictures * views
+    count = examples * views
     size = 4 if precision == "float32" else 2
     needed = size * count * int(np.prod(prefix.output.shape[1:]))
     if not prefix.weights:
         return Plan(False, "all of the base trains", count, needed)
     if looks < views:
-        why = f"{views} versions of each picture, and training looks {looks} times"
+        why = f"{views} versions of each example, and training looks {looks} times"
         return Plan(False, why, count, needed)
     if needed > room:
         why = f"activations take {needed / 2**30:.1f} GiB, {room / 2**30:.1f} GiB may be used"
@@ -48,7 +48,7 @@ def plan_storing(prefix, pictures, views, looks, room, precision="float32"):
 
 
 class Speed(NamedTuple):
-    """Measured seconds a picture."""
+    """Measured seconds an example."""
 
     prefix: float  # through what is frozen, by Keras
     step: float  # a training step above it

@@ -1,7 +1,7 @@
-"""Activations of the frozen part, computed once for each picture and kept on disk.
+"""Activations of the frozen part, computed once for each example and kept on disk.
 
-A table of them is keyed by all that decides its numbers, a row in it by the picture's content: a
-stale feature cannot be read, and adding ten pictures computes ten.
+A table of them is keyed by all that decides its numbers, a row in it by the example's content: a
+stale feature cannot be read, and adding ten examples computes ten.
 """
 
 import math
@@ -15,14 +15,15 @@ from importlib.metadata import version
 import numpy as np
 
 from keras_transfer import progress
+from keras_transfer.backend import gpus, load_keras
 from keras_transfer.bases.weights import weights_fingerprint
-from keras_transfer.data.augment import augment, draw, find_augmentation
-from keras_transfer.data.pictures import MEMORY_LIMIT
+from keras_transfer.data.examples import MEMORY_LIMIT
+from keras_transfer.environment import cache_folder
 from keras_transfer.errors import UserError
 from keras_transfer.features.disk import LIMIT, DiskStore
-from keras_transfer.features.engines import BATCH, Engines, name_engine, stream
 from keras_transfer.features.tables import DiskTable, MemoryTable
-from keras_transfer.runtime import cache_folder, gpus, load_keras
+from keras_transfer.inputs.image.augmentation import augment, draw, find_augmentation
+from keras_transfer.runtimes.engines import BATCH, Engines, name_engine, stream
 
 SCHEMA = 1  # to be raised when decoding, resizing or augmentation give other numbers than before
 DTYPES = {"float32": "float32", "float16": "float16", "bfloat16": "float16"}  # as stored
@@ -76,7 +77,7 @@ class FeatureStore:
     """Answers with features; computes those it does not hold yet.
 
     Attributes:
-        computed, reused: how many pictures' features were computed, and found already there.
+        computed, reused: how many examples' features were computed, and found already there.
         seconds: spent on computing.
     """
 
@@ -88,30 +89,30 @@ class FeatureStore:
         self._engines = {}  # by network
         self._counted = {}  # rows of each table that were counted
 
-    def features(self, prefix, pictures, rows, view=None, expected=0):
-        """Features float32 (len(rows), *shape) of the pictures with these row numbers.
+    def features(self, prefix, examples, rows, view=None, expected=0):
+        """Features float32 (len(rows), *shape) of the examples with these row numbers.
 
         Args: as `table`.
         """
-        return self.table(prefix, pictures, rows, view, expected)[np.asarray(rows)]
+        return self.table(prefix, examples, rows, view, expected)[np.asarray(rows)]
 
-    def known_pictures(self):
-        """{sha256: limit of pixels} of pictures that were read well before, so need no decoding."""
+    def known_examples(self):
+        """{sha256: limit of pixels} of examples that were read well before, so need no decoding."""
         if self._disk is None:
             return {}
         try:
-            return self._disk.pictures(_reader())
+            return self._disk.examples(_reader())
         except (OSError, sqlite3.Error) as error:
             self._leave_disk(error)
             return {}
 
-    def remember_pictures(self, digests, max_pixels, known):
+    def remember_examples(self, digests, max_pixels, known):
         """Note for later runs that these contents can be read; `known` are those noted already."""
         fresh = {digest for digest in digests if known.get(digest, math.inf) > max_pixels}
         if self._disk is None or not fresh:
             return
         try:
-            self._disk.remember_pictures(_reader(), fresh, max_pixels)
+            self._disk.remember_examples(_reader(), fresh, max_pixels)
         except (OSError, sqlite3.Error) as error:
             self._leave_disk(error)
 
@@ -121,25 +122,25 @@ class FeatureStore:
         for kept in (self._tables, self._engines, self._counted):
             kept.clear()
 
-    def table(self, prefix, pictures, rows, view=None, expected=0):
+    def table(self, prefix, examples, rows, view=None, expected=0):
         """What gives the features float32 of `rows` when it is indexed by row numbers.
 
         Args:
             prefix: the frozen `keras.Model` from `model.cut`.
-            pictures: `data.pictures.Pictures`.
-            view: None for the picture as it is, else (augmentation, seed, number).
+            examples: `data.examples.Examples`.
+            view: None for the example as it is, else (augmentation, seed, number).
             expected: how many features the caller will ask of this prefix in all.
         """
         rows = np.unique(np.asarray(rows))
         engines = self._engines_of(prefix)
         try:
-            return self._filled(engines, pictures, rows, view, max(expected, len(rows)))
+            return self._filled(engines, examples, rows, view, max(expected, len(rows)))
         except (OSError, sqlite3.Error) as error:
             if self._disk is None:
                 raise
             self._leave_disk(error)
             engines = self._engines_of(prefix)
-            return self._filled(engines, pictures, rows, view, max(expected, len(rows)))
+            return self._filled(engines, examples, rows, view, max(expected, len(rows)))
 
     @property
     def room(self):
@@ -157,24 +158,24 @@ class FeatureStore:
             self._engines[network] = Engines(prefix, network, folder)
         return self._engines[network]
 
-    def _filled(self, engines, pictures, rows, view, count):
+    def _filled(self, engines, examples, rows, view, count):
         """The table with `rows` in it."""
         begun = time.monotonic()
         self._check_memory(engines, count)
-        name = self._engine(engines, pictures, rows, count, view)
-        table = self._open(engines, pictures, name, view)
+        name = self._engine(engines, examples, rows, count, view)
+        table = self._open(engines, examples, name, view)
         missing = table.missing(rows)
-        if len(missing) and not self._proven(engines, name, pictures, missing):
-            table = self._open(engines, pictures, "keras", view)
+        if len(missing) and not self._proven(engines, name, examples, missing):
+            table = self._open(engines, examples, "keras", view)
             name, missing = "keras", table.missing(rows)
         self._count(table, rows, missing)
         if len(missing):
             if self._disk is not None:
                 mine = {opened.number for opened in self._tables.values()}
                 self._disk.make_room(len(missing) * table.row_bytes, keep=mine)
-            run, change, label = engines.get(name), _change(view, pictures), "Computing features"
+            run, change, label = engines.get(name), _change(view, examples), "Computing features"
             with table.writing() as put:
-                for part, outputs in stream(run, pictures, missing, label, change):
+                for part, outputs in stream(run, examples, missing, label, change):
                     put(part, outputs)
             self.seconds += time.monotonic() - begun
         return table
@@ -193,19 +194,19 @@ class FeatureStore:
         self.reused += len(fresh) - len(np.intersect1d(fresh, missing))
         counted[rows] = True
 
-    def _proven(self, engines, name, pictures, rows):
+    def _proven(self, engines, name, examples, rows):
         """Whether the engine agrees with Keras on a first batch; one that does not is dropped."""
         if name in ("keras", "openvino-bfloat16") or name in engines.known:
             return True
-        if engines.proven(name, pictures.batch(rows[:BATCH]).astype(np.float32)):
+        if engines.proven(name, examples.batch(rows[:BATCH]).astype(np.float32)):
             return True
         engines.chosen = "keras"
         if self._disk is not None:
             self._disk.remember_engine(engines.network, "keras")
         return False
 
-    def _engine(self, engines, pictures, rows, count, view):
-        """The name of the engine for these pictures: chosen once a machine, by measuring it or not.
+    def _engine(self, engines, examples, rows, count, view):
+        """The name of the engine for these examples: chosen once a machine, by measuring it or not.
 
         A network whose features Keras computed before stays with it until many more are asked for.
         """
@@ -215,28 +216,28 @@ class FeatureStore:
         name = name_engine(count, engines.small, self._precision, remembered)
         if remembered is None and name in ("measure", "litert"):
             others = count - len(rows)  # of other versions
-            by_keras = self._open(engines, pictures, "keras", view).missing(rows)
+            by_keras = self._open(engines, examples, "keras", view).missing(rows)
             if name_engine(len(by_keras) + others, engines.small) == "keras":
                 return "keras"  # most of it is there
             if name == "measure":
-                name = engines.measure(pictures.batch(rows[:BATCH]).astype(np.float32))
+                name = engines.measure(examples.batch(rows[:BATCH]).astype(np.float32))
             engines.chosen = name
             if self._disk is not None:
                 self._disk.remember_engine(engines.network, name)
         return name
 
-    def _open(self, engines, pictures, name, view):
-        key = (engines.network, id(pictures), name, view)
+    def _open(self, engines, examples, name, view):
+        key = (engines.network, id(examples), name, view)
         if key not in self._tables:
             shape, dtype = engines.row_shape, DTYPES[self._precision]
             if self._disk is None:
-                self._tables[key] = MemoryTable(pictures, shape, dtype)
+                self._tables[key] = MemoryTable(examples, shape, dtype)
             else:
-                about = self._about(engines, pictures, name, view)
-                self._tables[key] = DiskTable(pictures, self._disk.open(about, shape, dtype))
+                description = self._about(engines, examples, name, view)
+                self._tables[key] = DiskTable(examples, self._disk.open(description, shape, dtype))
         return self._tables[key]
 
-    def _about(self, engines, pictures, name, view):
+    def _about(self, engines, examples, name, view):
         """All that decides the numbers of a table, as JSON takes it."""
         augmentation = view and [*find_augmentation(view[0]), *view[1:]]
         return {
@@ -244,8 +245,8 @@ class FeatureStore:
             "base": engines.base,
             "cut": engines.cut,
             "network": engines.network,
-            "size": pictures.size,
-            "resize": pictures.resize,
+            "size": examples.size,
+            "resize": examples.resize,
             "engine": f"{name} {version(PACKAGES[name.split('-')[0]])}",
             "device": gpus() or "cpu",
             "backend": load_keras().backend.backend(),
@@ -257,17 +258,17 @@ class FeatureStore:
 
 
 def _reader():
-    """What decides whether a picture can be read."""
+    """What decides whether an example can be read."""
     return f"{SCHEMA} tensorflow {version('tensorflow')} pillow {version('pillow')}"
 
 
-def _change(view, pictures):
-    """The function that makes a version of pictures, drawn from their contents."""
+def _change(view, examples):
+    """The function that makes a version of examples, drawn from their contents."""
     if view is None:
         return None
     augmentation, seed, number = view
     kind = find_augmentation(augmentation)
-    digests = pictures.table["sha256"].to_numpy()
+    digests = examples.table["sha256"].to_numpy()
 
     def change(pixels, rows):
         own = [int(digests[row][:12], 16) for row in rows]

@@ -1,4 +1,4 @@
-"""Features of one kind for the pictures of a run: in memory, or on disk and memory-mapped.
+"""Features of one kind for the examples of a run: in memory, or on disk and memory-mapped.
 
 Both answer `table[rows]` with float32 (len(rows), *shape), know which rows are `missing`, and take
 them in `with table.writing() as put: put(rows, outputs)`.
@@ -15,10 +15,10 @@ from keras_transfer.errors import count
 class MemoryTable:
     """For the length of a run."""
 
-    def __init__(self, pictures, row_shape, dtype):
+    def __init__(self, examples, row_shape, dtype):
         # pages of a fresh array are not there until they are written
-        self._array = np.zeros((len(pictures), *row_shape), dtype)
-        self._have = np.zeros(len(pictures), bool)
+        self._array = np.zeros((len(examples), *row_shape), dtype)
+        self._have = np.zeros(len(examples), bool)
         self.shape = self._array.shape
 
     def __getitem__(self, rows):
@@ -37,16 +37,16 @@ class MemoryTable:
 
 
 class DiskTable:
-    """Rows of a `disk.Table`, found by the contents of pictures."""
+    """Rows of a `disk.Table`, found by the contents of examples."""
 
-    def __init__(self, pictures, table):
+    def __init__(self, examples, table):
         self._table = table
-        self._digests = [bytes.fromhex(digest) for digest in pictures.table["sha256"]]
-        self._shown = pictures.table["shown"].to_numpy()
-        self._files = np.full(len(pictures), -1)
-        self._places = np.zeros(len(pictures), np.int64)
+        self._digests = [bytes.fromhex(digest) for digest in examples.table["sha256"]]
+        self._shown = examples.table["shown"].to_numpy()
+        self._files = np.full(len(examples), -1)
+        self._places = np.zeros(len(examples), np.int64)
         self._sound = set()
-        self.shape = (len(pictures), *table.row_shape)
+        self.shape = (len(examples), *table.row_shape)
         self.number, self.row_bytes = table.number, table.row_bytes
         self._locate()
 

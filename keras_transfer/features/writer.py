@@ -71,7 +71,7 @@ class Writer:
         os.fsync(self.file.fileno())
         with self.table.store.transaction() as index:
             self._check_table(index)
-            # another process may have listed the same picture meanwhile: the first one stays
+            # another process may have listed the same example meanwhile: the first one stays
             index.executemany(
                 "INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?)",
                 [

@@ -1,6 +1,6 @@
 """Split a flat model below its trainable part, into what runs once and what trains."""
 
-from keras_transfer.runtime import load_keras
+from keras_transfer.backend import load_keras
 
 
 def cut(model):

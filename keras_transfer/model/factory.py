@@ -1,8 +1,8 @@
 """Base and head as one flat model: pixels -> scale -> base -> pool -> hidden -> head -> output."""
 
+from keras_transfer.backend import load_keras
 from keras_transfer.bases.build import build_base
 from keras_transfer.errors import UserError, unknown_name
-from keras_transfer.runtime import load_keras
 from keras_transfer.tasks import find_task
 
 POOLINGS = {
@@ -53,8 +53,8 @@ def build_model(
     x = _pool(keras, pooling)(body.output)
     x = _hidden(keras, x, hidden_units, dropout)
     logits = keras.layers.Dense(outputs, name="head")(x)
-    answer = _output(keras, activation, scale, offset)(logits)
-    model = keras.Model(body.input, answer, name=base)
+    prediction = _output(keras, activation, scale, offset)(logits)
+    model = keras.Model(body.input, prediction, name=base)
     for layer in base_layers(model):
         layer.trainable = False
         if isinstance(layer, keras.layers.Dropout):

@@ -1,9 +1,9 @@
 """Which part of the base trains."""
 
+from keras_transfer.backend import load_keras
 from keras_transfer.bases.table import find_base
 from keras_transfer.errors import UserError
 from keras_transfer.model.factory import base_layers, hold_dropout
-from keras_transfer.runtime import load_keras
 
 
 def set_trainable(model, part, batch_norm=False):

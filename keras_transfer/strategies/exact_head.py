@@ -1,12 +1,12 @@
-"""The best linear head on fixed features, solved rather than trained; strength chosen inside train.
+"""The best linear head on fixed features, solved rather than trained; penalty chosen inside train.
 
 Features are scaled by the root of their spread (Pareto scaling: van den Berg et al. 2006,
 doi:10.1186/1471-2164-7-142), and the scaling is folded into the weights, so that the head is an
 ordinary Dense layer. In cross-validation inside train it had a lower loss than standardising, and
-than no scaling, on all of five sets of real pictures.
+than no scaling, on all of five sets of real examples.
 
 Multinomial logistic regression (classification), one logistic regression a label (multilabel),
-ridge (regression), each with an L2 penalty whose strength cross-validation inside train picks
+ridge (regression), each with an L2 penalty whose penalty cross-validation inside train picks
 (Kornblith et al. 2019, arXiv:1805.08974, section A.3).
 """
 
@@ -16,18 +16,18 @@ import numpy as np
 
 from keras_transfer.data.splits import folds
 
-STRENGTHS = tuple(10.0 ** (half / 2) for half in range(-10, 3))  # C: 1e-5 .. 10
+PENALTIES = tuple(10.0 ** (half / 2) for half in range(-10, 3))  # C: 1e-5 .. 10
 RIDGE_PENALTIES = tuple(10.0 ** (half / 2) for half in range(12, -3, -1))  # 1e6 .. 0.03
 FOLDS = 5
-MOST_TO_CHOOSE_BY = 5000  # pictures; more would cost minutes and hardly move the choice
-MANY = 5000  # pictures; of more the features stay float32, since their copies fill the memory
+MOST_FOR_SELECTION = 5000  # examples; more would cost minutes and hardly move the choice
+MANY = 5000  # examples; of more the features stay float32, since their copies fill the memory
 STEPS = 400
 
 
 class Head(NamedTuple):
     kernel: np.ndarray  # (features, outputs)
     bias: np.ndarray  # (outputs,)
-    history: list  # one row a strength: strength, the mean loss in cross-validation
+    history: list  # one row a penalty: penalty, the mean loss in cross-validation
 
 
 def fit_head(features, targets, weights, labels, groups, task, seed):
@@ -36,7 +36,7 @@ def fit_head(features, targets, weights, labels, groups, task, seed):
     Args:
         features: float32 (n, ...), flattened; of more than MANY they are changed in place.
         targets: what `task.encode` gave, (n,) or (n, k).
-        weights: (n,), how much each picture counts.
+        weights: (n,), how much each example counts.
         labels, groups: (n,), what the folds are stratified by and what they keep together.
         task: one of `tasks`; seed: draws the folds.
 
@@ -46,12 +46,12 @@ def fit_head(features, targets, weights, labels, groups, task, seed):
     from threadpoolctl import threadpool_limits
 
     mean, spread, rotated, basis = _scale(features)
-    solve, strengths = SOLVERS[task.name]
+    solve, penalties = SOLVERS[task.name]
     targets = _solvable(task, targets)
     # matrices this small gain nothing from threads, and on a busy machine lose a factor of 30
-    with threadpool_limits(1 if len(features) <= MOST_TO_CHOOSE_BY else None, user_api="blas"):
-        history = _choose(solve, strengths, rotated, targets, weights, labels, groups, task, seed)
-        best = min(history, key=lambda row: row["cross_validation_loss"])["strength"]
+    with threadpool_limits(1 if len(features) <= MOST_FOR_SELECTION else None, user_api="blas"):
+        history = _choose(solve, penalties, rotated, targets, weights, labels, groups, task, seed)
+        best = min(history, key=lambda row: row["cross_validation_loss"])["penalty"]
         solved = solve(rotated, targets, weights, (best,), len(task.outputs))
         coefficients, bias = next(solved)
     kernel = (coefficients if basis is None else basis @ coefficients) / spread[:, None]
@@ -68,10 +68,10 @@ def _solvable(task, targets):
 def _scale(features):
     """Mean, spread, the scaled features in a smaller basis, and that basis (None for their own).
 
-    With fewer pictures than features all of them lie in the span of the pictures. An L2 penalty
+    With fewer examples than features all of them lie in the span of the examples. An L2 penalty
     does not see rotations, so solving there gives the same head, several times faster.
     """
-    # of many pictures they are most of what a run holds in memory, and each copy as much again
+    # of many examples they are most of what a run holds in memory, and each copy as much again
     scaled = features.reshape(len(features), -1)
     if len(scaled) <= MANY:
         scaled = scaled.astype(np.float64)
@@ -80,7 +80,7 @@ def _scale(features):
     squares = np.einsum("ij,ij->j", scaled, scaled) / len(scaled)
     spread = squares**0.25
     spread = np.where(spread > 1e-4, spread, 1.0)
-    # a strength means the same for every base
+    # a penalty means the same for every base
     size = max(np.sqrt((squares / spread**2).mean()), 1e-12)
     spread *= size
     scaled /= spread.astype(scaled.dtype)
@@ -90,25 +90,25 @@ def _scale(features):
     return mean, spread, np.ascontiguousarray(triangle.T), basis
 
 
-def _choose(solve, strengths, features, targets, weights, labels, groups, task, seed):
-    """Mean loss of each strength over the folds, weakest head first, until it clearly rises."""
+def _choose(solve, penalties, features, targets, weights, labels, groups, task, seed):
+    """Mean loss of each penalty over the folds, weakest head first, until it clearly rises."""
     rows = np.arange(len(features))
-    if len(rows) > MOST_TO_CHOOSE_BY:
-        rows = np.sort(np.random.default_rng(seed).permutation(rows)[:MOST_TO_CHOOSE_BY])
+    if len(rows) > MOST_FOR_SELECTION:
+        rows = np.sort(np.random.default_rng(seed).permutation(rows)[:MOST_FOR_SELECTION])
     trials = []
     for fit, judge in folds(labels[rows], groups[rows], FOLDS, seed, task.name):
         fit, judge = rows[fit], rows[judge]
-        heads = solve(features[fit], targets[fit], weights[fit], strengths, len(task.outputs))
+        heads = solve(features[fit], targets[fit], weights[fit], penalties, len(task.outputs))
         trials.append((heads, judge))
     history = []
-    for strength in strengths:
+    for penalty in penalties:
         loss = judged = 0.0
         for heads, judge in trials:
             kernel, bias = next(heads)
-            answers = ANSWERS[task.activation](features[judge] @ kernel + bias)
-            loss += _loss(task, targets[judge], answers, weights[judge])
+            predictions = ANSWERS[task.activation](features[judge] @ kernel + bias)
+            loss += _loss(task, targets[judge], predictions, weights[judge])
             judged += weights[judge].sum()
-        history.append({"strength": strength, "cross_validation_loss": float(loss / judged)})
+        history.append({"penalty": penalty, "cross_validation_loss": float(loss / judged)})
         if _has_risen([row["cross_validation_loss"] for row in history]):
             break
     return history
@@ -119,10 +119,10 @@ def _has_risen(losses):
     return len(losses) > 2 and min(losses[-2:]) > 1.05 * min(losses)
 
 
-def _loss(task, targets, answers, weights):
+def _loss(task, targets, predictions, weights):
     if task.scale is None:
-        return float((weights * task.losses(targets, answers)).sum())
-    return float((weights * ((targets - answers) ** 2).mean(axis=1)).sum())
+        return float((weights * task.log_losses(targets, predictions)).sum())
+    return float((weights * ((targets - predictions) ** 2).mean(axis=1)).sum())
 
 
 def _softmax(logits):
@@ -137,13 +137,13 @@ def _sigmoid(logits):
 ANSWERS = {"softmax": _softmax, "sigmoid": _sigmoid, "linear": lambda logits: logits}
 
 
-def _logistic(features, targets, weights, strengths, classes):
+def _logistic(features, targets, weights, penalties, classes):
     """Multinomial logistic regressions, weakest first, each started from the one before."""
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(max_iter=STEPS, tol=1e-3, warm_start=True)
-    for strength in strengths:
-        model.set_params(C=strength).fit(features, targets, sample_weight=weights)
+    for penalty in penalties:
+        model.set_params(C=penalty).fit(features, targets, sample_weight=weights)
         kernel = np.zeros((features.shape[1], classes))
         bias = np.full(classes, -30.0)  # a class that this fold lacks is not predicted
         if len(model.classes_) == 2:  # scikit-learn keeps one column: the difference of the two
@@ -155,20 +155,20 @@ def _logistic(features, targets, weights, strengths, classes):
         yield kernel, bias
 
 
-def _one_a_label(features, targets, weights, strengths, labels):
+def _one_a_label(features, targets, weights, penalties, labels):
     """One logistic regression a label; a label without both answers keeps its base rate."""
-    columns = [_one_label(features, column, weights, strengths) for column in targets.T]
-    for heads in zip(*columns, strict=True):  # generators: a strength is solved when asked for
+    columns = [_one_label(features, column, weights, penalties) for column in targets.T]
+    for heads in zip(*columns, strict=True):  # generators: a penalty is solved when asked for
         yield np.stack([k for k, _ in heads], axis=1), np.array([b for _, b in heads])
 
 
-def _one_label(features, column, weights, strengths):
+def _one_label(features, column, weights, penalties):
     if column.min() == column.max():
         rate = np.clip(column.mean(), 1 / (len(column) + 2), 1 - 1 / (len(column) + 2))
-        for _ in strengths:
+        for _ in penalties:
             yield np.zeros(features.shape[1]), float(np.log(rate / (1 - rate)))
         return
-    for kernel, bias in _logistic(features, column.astype(np.int64), weights, strengths, 2):
+    for kernel, bias in _logistic(features, column.astype(np.int64), weights, penalties, 2):
         yield kernel[:, 1] - kernel[:, 0], float(bias[1] - bias[0])
 
 
@@ -181,7 +181,7 @@ def _ridge(features, targets, weights, penalties, numbers):
 
 
 SOLVERS = {
-    "classification": (_logistic, STRENGTHS),
-    "multilabel": (_one_a_label, STRENGTHS),
+    "classification": (_logistic, PENALTIES),
+    "multilabel": (_one_a_label, PENALTIES),
     "regression": (_ridge, RIDGE_PENALTIES),
 }

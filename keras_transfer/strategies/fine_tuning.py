@@ -3,7 +3,7 @@
 Head first, then the base: Kumar et al. 2022, arXiv:2202.10054 (a random head distorts the features
 before it has learned). What is kept lies somewhere on the straight line from the network with the
 head alone to the tuned one (WiSE-FT: Wortsman et al. 2022, arXiv:2109.01903): in its middle, unless
-pictures that trained neither say clearly that another place is better.
+examples that trained neither say clearly that another place is better.
 """
 
 import math
@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_transfer import progress
+from keras_transfer.backend import load_keras
 from keras_transfer.bases.table import find_base
 from keras_transfer.features.plan import Plan, plan_storing
 from keras_transfer.features.store import NoRoomError
 from keras_transfer.model.cut import cut
 from keras_transfer.model.trainable import set_trainable
-from keras_transfer.runtime import load_keras
 from keras_transfer.strategies import recipes
 from keras_transfer.strategies.feature_extraction import (
     fit_hidden_head,
@@ -36,124 +36,122 @@ from keras_transfer.strategies.judging import clearly_better, set_temperature
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the way to the tuned weights
 HALF, ALL = 0.5, 1.0
-REFIT_MOST = 2000  # training pictures; of more the part put aside is hardly missed
+REFIT_MOST = 2000  # training examples; of more the part put aside is hardly missed
 FRESH_MOMENTUM = 0.9  # of batch norms; Keras's 0.99 lags for hundreds of steps, small sets have few
 
 
-def fine_tuning(model, examples, config):
+def fine_tuning(model, dataset, config):
     """Train the head of `model`, then the part of its base that `config.trainable` names.
 
     Args:
         model: from `model.build_model`.
-        examples: `Examples`; config: `TrainConfig`.
+        examples: `Dataset`; config: `TrainConfig`.
 
     Returns:
         (model, history): one dict an epoch; `kept` is the share of the tuned weights that was
         kept, 0 for the head alone.
     """
-    rows, choosing, _ = examples.choosing_rows(config.seed)
+    rows, holdout, _ = dataset.split_holdout(config.seed)
     if config.weights == "none":
-        return model, _from_scratch(model, examples, config, rows, choosing)
+        return model, _from_scratch(model, dataset, config, rows, holdout)
     untouched = model.get_weights()
-    _head_first(model, examples, config, rows, choosing)
+    _head_first(model, dataset, config, rows, holdout)
     recipe = recipes.fine_tuning(len(rows), config.batch_size)
-    plan = make_plan(config, recipe, examples.begun)
-    network, inputs = _prepare(model, examples, config, recipe)
+    plan = make_plan(config, recipe, dataset.begun)
+    network, inputs = _prepare(model, dataset, config, recipe)
     start = network.get_weights()
     history, best = train_by_gradient(
-        network, inputs, examples, rows, choosing, config, plan, "Fine-tuning"
+        network, inputs, dataset, rows, holdout, config, plan, "Fine-tuning"
     )
-    share, judgement = _best_share(network, inputs, examples, config, choosing, start)
+    share, judgement = _best_share(network, inputs, dataset, config, holdout, start)
     if share:
-        if _can_refit(examples, rows, config):
+        if _can_refit(dataset, rows, config):
             model.set_weights(untouched)
             again = plan._replace(epochs=best, patience=math.inf)
-            _tune_on_all(model, examples, config, recipe, again, share)
+            _tune_on_all(model, dataset, config, recipe, again, share)
         set_temperature(model, judgement.temperature)
     elif config.time_budget is None or not config.hidden_units:
         model.set_weights(untouched)
-        _fit_head(model, examples, config)
+        _fit_head(model, dataset, config)
     return model, [{**row, "kept": share} for row in history]
 
 
-def _from_scratch(model, examples, config, rows, choosing):
+def _from_scratch(model, dataset, config, rows, holdout):
     """Train a network without pretrained weights; its history. There is no head to fall back on."""
     recipe = recipes.from_scratch(len(rows), config.batch_size)
-    network, inputs = _prepare(model, examples, config, recipe)
-    plan = make_plan(config, recipe, examples.begun)
+    network, inputs = _prepare(model, dataset, config, recipe)
+    plan = make_plan(config, recipe, dataset.begun)
     history, best = train_by_gradient(
-        network, inputs, examples, rows, choosing, config, plan, "Training from scratch"
+        network, inputs, dataset, rows, holdout, config, plan, "Training from scratch"
     )
-    set_temperature(model, history[best - 1]["choosing_temperature"])
+    set_temperature(model, history[best - 1]["holdout_temperature"])
     return history
 
 
-def _head_first(model, examples, config, rows, choosing):
+def _head_first(model, dataset, config, rows, holdout):
     """Fit the head on `rows`."""
     set_trainable(model, "none")
     if config.hidden_units:
-        fit_hidden_head(model, examples, config, rows, choosing)
+        fit_hidden_head(model, dataset, config, rows, holdout)
     else:
-        solve_head(model, examples, config, rows)
+        solve_head(model, dataset, config, rows)
 
 
-def _fit_head(model, examples, config):
+def _fit_head(model, dataset, config):
     """Fit the head on all of train."""
     set_trainable(model, "none")
     if config.hidden_units:
-        train_hidden_head(model, examples, config)
+        train_hidden_head(model, dataset, config)
     else:
-        solve_head(model, examples, config, examples.rows("train"))
+        solve_head(model, dataset, config, dataset.rows("train"))
 
 
-def _can_refit(examples, rows, config):
-    """Whether to tune again on all of train: of few pictures each counts, and it is cheap."""
-    train = len(examples.rows("train"))
+def _can_refit(dataset, rows, config):
+    """Whether to tune again on all of train: of few examples each counts, and it is cheap."""
+    train = len(dataset.rows("train"))
     return trainings(train, config, len(rows) == train) > 1
 
 
-def trainings(pictures, config, val_chooses):
-    """How many times a tuning on so many pictures trains: to choose how far, and on all of them."""
-    cheap = pictures <= REFIT_MOST and config.time_budget is None and config.weights != "none"
-    return 2 if cheap and not val_chooses else 1
+def trainings(examples, config, val_selects):
+    """How many times a tuning on so many examples trains: to choose how far, and on all of them."""
+    cheap = examples <= REFIT_MOST and config.time_budget is None and config.weights != "none"
+    return 2 if cheap and not val_selects else 1
 
 
-def _tune_on_all(model, examples, config, recipe, plan, share):
+def _tune_on_all(model, dataset, config, recipe, plan, share):
     """Head and tuning anew on all of train, as long and as far as was found best."""
-    _fit_head(model, examples, config)
-    network, inputs = _prepare(model, examples, config, recipe)
+    _fit_head(model, dataset, config)
+    network, inputs = _prepare(model, dataset, config, recipe)
     start, nobody = network.get_weights(), np.array([], dtype=np.int64)
-    rows, label = examples.rows("train"), "Tuning on all of it"
-    train_by_gradient(network, inputs, examples, rows, nobody, config, plan, label)
+    rows, label = dataset.rows("train"), "Tuning on all of it"
+    train_by_gradient(network, inputs, dataset, rows, nobody, config, plan, label)
     _mix(network, start, network.get_weights(), share)
 
 
-def _prepare(model, examples, config, recipe):
+def _prepare(model, dataset, config, recipe):
     """Set what trains; the network to train, and its inputs.
 
     It is what lies above the cut, and its inputs are stored, also those of the changed versions
-    of each picture; or the whole network on pixels, where that costs less or needs less memory.
+    of each example; or the whole network on pixels, where that costs less or needs less memory.
     """
-    train = examples.rows("train")
-    times = trainings(len(train), config, examples.choosing_rows(config.seed)[2])
-    tuning = plan_tuning(
-        model, examples.task, config, recipe, len(train), times, examples.store.room
-    )
+    train = dataset.rows("train")
+    times = trainings(len(train), config, dataset.split_holdout(config.seed)[2])
+    tuning = plan_tuning(model, dataset.task, config, recipe, len(train), times, dataset.store.room)
     if tuning.plan.stored:
-        rows = np.union1d(train, examples.choosing_rows(config.seed)[1])
+        rows = np.union1d(train, dataset.split_holdout(config.seed)[1])
         try:
-            inputs = stored_inputs(tuning.prefix, examples, rows, tuning.views, train)
+            inputs = stored_inputs(tuning.prefix, dataset, rows, tuning.views, train)
             return tuning.suffix, inputs
         except NoRoomError as error:
             progress.warn(f"the base runs in each epoch: {error}")
     else:
         progress.say(f"the base runs in each epoch: {tuning.plan.why}")
-    pictures = examples.pictures
+    examples = dataset.examples
 
     def pixels(rows, epoch=None):
-        return pictures.batch(rows)
+        return examples.batch(rows)
 
-    return model, Inputs(pixels, (pictures.size, pictures.size, 3), tuning.augmentation)
+    return model, Inputs(pixels, (examples.size, examples.size, 3), tuning.augmentation)
 
 
 class Tuning(NamedTuple):
@@ -162,12 +160,12 @@ class Tuning(NamedTuple):
     plan: Plan
     prefix: object  # below the cut, `keras.Model`
     suffix: object
-    views: list  # versions of each picture
+    views: list  # versions of each example
     augmentation: str
 
 
-def plan_tuning(model, task, config, recipe, pictures, times, room):
-    """Set what trains in `model`; the Tuning of it, so many `times`, on so many `pictures`."""
+def plan_tuning(model, task, config, recipe, examples, times, room):
+    """Set what trains in `model`; the Tuning of it, so many `times`, on so many `examples`."""
     fresh = config.weights == "none"
     part = config.trainable
     if part == "auto":
@@ -186,27 +184,27 @@ def plan_tuning(model, task, config, recipe, pictures, times, room):
     views = seeded_views(augmentation, config, min(recipe.views, epochs))
     prefix, suffix = cut(model)
     looks, precision = epochs * times, config.feature_precision
-    plan = plan_storing(prefix, pictures, len(views), looks, room, precision)
+    plan = plan_storing(prefix, examples, len(views), looks, room, precision)
     return Tuning(plan, prefix, suffix, views, augmentation)
 
 
-def _best_share(network, inputs, examples, config, choosing, start):
+def _best_share(network, inputs, dataset, config, holdout, start):
     """Leave in `network` the best mixture of the weights `start` and its own.
 
     Half of the tuning is kept unless another share is clearly better: it is the mixture that is
-    seldom far from the best (Wortsman et al. 2022), and few pictures tell small differences badly.
+    seldom far from the best (Wortsman et al. 2022), and few examples tell small differences badly.
     Of a regression all is: where the frozen features say little there is little to hold on to, and
     half of the way was worse than all of it on each of three fifths of train put aside.
 
     Returns:
         (share, Judgement) of the mixture; share 0 is the head alone.
     """
-    tuned, judged = network.get_weights(), judge_inputs(network, inputs, examples, config)
+    tuned, judged = network.get_weights(), judge_inputs(network, inputs, dataset, config)
     tried = {}
     for share in SHARES:
         _mix(network, start, tuned, share)
-        tried[share] = judged(choosing)
-    usual = ALL if examples.task.name == "regression" else HALF
+        tried[share] = judged(holdout)
+    usual = ALL if dataset.task.name == "regression" else HALF
     better = [s for s in SHARES if s != usual and clearly_better(tried[s], tried[usual])]
     share = min(better, key=lambda s: tried[s].loss) if better else usual
     if not math.isfinite(tried[share].loss):
@@ -214,8 +212,8 @@ def _best_share(network, inputs, examples, config, choosing, start):
     _mix(network, start, tuned, share)
     losses = ", ".join(f"{share:.0%} {tried[share].loss:.4f}" for share in SHARES)
     progress.say(
-        f"keeping {share:.0%} of the tuning; squared error on the {len(choosing)} pictures for "
-        f"choosing, by share: {losses}"
+        f"keeping {share:.0%} of the tuning; squared error on the {len(holdout)} examples for "
+        f"holdout, by share: {losses}"
     )
     return share, tried[share]
 

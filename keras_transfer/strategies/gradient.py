@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_transfer import progress
+from keras_transfer.backend import load_keras
 from keras_transfer.data.pipeline import training_batches
 from keras_transfer.errors import UserError
-from keras_transfer.features.engines import BATCH, keras_engine
-from keras_transfer.runtime import load_keras
+from keras_transfer.runtimes.engines import BATCH, keras_engine
 from keras_transfer.strategies.judging import judge
 
 WARM_UP = 0.1  # share of the steps over which the rate rises
@@ -20,7 +20,7 @@ class Inputs(NamedTuple):
     """Where a model's inputs come from: pixels or stored features.
 
     `fetch` takes row numbers and gives arrays (n, *shape); told the epoch too, it may give
-    changed versions of the pictures. `augmentation` is for pixels alone.
+    changed versions of the examples. `augmentation` is for pixels alone.
     """
 
     fetch: object
@@ -51,14 +51,14 @@ def make_plan(config, recipe, begun):
     )
 
 
-def train_by_gradient(model, inputs, examples, rows, choosing, config, plan, label):
+def train_by_gradient(model, inputs, dataset, rows, holdout, config, plan, label):
     """Train what is trainable in `model`; leave it with the weights of its best epoch.
 
     Args:
         model: a `keras.Model` from `inputs` to the task's outputs.
         inputs: Inputs, asked for `rows` of the examples.
-        examples: `Examples`; rows, choosing: row numbers to fit and to choose the epoch by. With
-            no `choosing` rows every epoch is run and the last weights are kept.
+        examples: `Dataset`; rows, holdout: row numbers to fit and to choose the epoch by. With
+            no `holdout` rows every epoch is run and the last weights are kept.
         config: gives batch_size, seed, class_weight.
         plan: Plan; label: what the progress bar says.
 
@@ -69,11 +69,11 @@ def train_by_gradient(model, inputs, examples, rows, choosing, config, plan, lab
         UserError: the loss is no number in the first epoch.
     """
     keras = load_keras()
-    weights = examples.weights(rows, config.class_weight)
-    dataset, steps = training_batches(
+    weights = dataset.weights(rows, config.class_weight)
+    batches, steps = training_batches(
         lambda places, epoch: inputs.fetch(rows[places], epoch),
         inputs.shape,
-        examples.task.dense(examples.targets[rows]) if config.mixup else examples.targets[rows],
+        dataset.task.one_hot(dataset.targets[rows]) if config.mixup else dataset.targets[rows],
         weights,
         config,
         plan.epochs,
@@ -86,15 +86,15 @@ def train_by_gradient(model, inputs, examples, rows, choosing, config, plan, lab
             _cosine(keras, plan.learning_rate, steps * plan.epochs),
             global_clipnorm=1.0,  # one odd batch can otherwise kill a network of ReLUs for good
         ),
-        loss=examples.task.loss(keras, bool(config.mixup)),
-        weighted_metrics=examples.task.metrics(keras, bool(config.mixup)),
+        loss=dataset.task.loss(keras, bool(config.mixup)),
+        weighted_metrics=dataset.task.metrics(keras, bool(config.mixup)),
         # an epoch of a head on features is one compiled loop; of a network, Ctrl-C would wait
         steps_per_execution=steps if tensorflow and len(inputs.shape) == 1 else 1,
         jit_compile=False if tensorflow else "auto",
     )
     with progress.bar(label, plan.epochs) as advance:
-        judged = judge_inputs(model, inputs, examples, config)
-        keeper = _BestKeeper(model, plan, judged, choosing, advance)
+        judged = judge_inputs(model, inputs, dataset, config)
+        keeper = _BestKeeper(model, plan, judged, holdout, advance)
         callback = keras.callbacks.LambdaCallback(on_epoch_end=keeper.epoch_ended)
         # shuffled already, in an order that is a function of the seed
         settings = {
@@ -103,7 +103,7 @@ def train_by_gradient(model, inputs, examples, rows, choosing, config, plan, lab
             "shuffle": False,
             "verbose": 0,
         }
-        model.fit(dataset, callbacks=[callback], **settings)
+        model.fit(batches, callbacks=[callback], **settings)
     keeper.restore()
     return keeper.history, keeper.best
 
@@ -115,15 +115,15 @@ def _cosine(keras, rate, steps):
     )
 
 
-def judge_inputs(model, inputs, examples, config):
+def judge_inputs(model, inputs, dataset, config):
     """A function of row numbers: the Judgement of `model` on these examples."""
     run = keras_engine(model, BATCH)
 
     def judged(rows):
         parts = np.array_split(rows, range(BATCH, len(rows), BATCH))
-        answers = [run(np.asarray(inputs.fetch(part), np.float32)) for part in parts]
-        weights = examples.weights(rows, config.class_weight)
-        return judge(examples.task, examples.targets[rows], np.concatenate(answers), weights)
+        predictions = [run(np.asarray(inputs.fetch(part), np.float32)) for part in parts]
+        weights = dataset.weights(rows, config.class_weight)
+        return judge(dataset.task, dataset.targets[rows], np.concatenate(predictions), weights)
 
     return judged
 
@@ -131,9 +131,9 @@ def judge_inputs(model, inputs, examples, config):
 class _BestKeeper:
     """Scores each epoch, keeps the weights of the best, and says when to stop."""
 
-    def __init__(self, model, plan, judged, choosing, advance):
+    def __init__(self, model, plan, judged, holdout, advance):
         self.model, self.plan, self.advance = model, plan, advance
-        self.judged, self.choosing = judged, choosing
+        self.judged, self.holdout = judged, holdout
         self.history, self.best, self.best_loss, self.weights = [], 0, math.inf, None
         self.begun = time.monotonic()
 
@@ -142,10 +142,10 @@ class _BestKeeper:
         row |= self._judgement() | {"seconds": round(time.monotonic() - self.begun, 3)}
         self.history.append(row)
         self.advance()
-        # a whole schedule ends in its best weights; the pictures for choosing are for stopping
+        # a whole schedule ends in its best weights; the examples for holdout are for stopping
         whole = math.isinf(self.plan.patience) and math.isinf(self.plan.deadline)
-        loss = -row["epoch"] if whole else row.get("choosing_loss", -row["epoch"])
-        finite = math.isfinite(row["loss"]) and math.isfinite(row.get("choosing_loss", 0.0))
+        loss = -row["epoch"] if whole else row.get("holdout_loss", -row["epoch"])
+        finite = math.isfinite(row["loss"]) and math.isfinite(row.get("holdout_loss", 0.0))
         if finite and loss < self.best_loss:
             self.best, self.best_loss = row["epoch"], loss
             self.weights = [variable.numpy() for variable in self.model.weights]
@@ -154,11 +154,11 @@ class _BestKeeper:
         self.model.stop_training = waited or late or not finite
 
     def _judgement(self):
-        if not len(self.choosing):
+        if not len(self.holdout):
             return {}
-        judgement = self.judged(self.choosing)
-        names = ("loss", "temperature", "quality")
-        return {f"choosing_{name}": getattr(judgement, name) for name in names}
+        judgement = self.judged(self.holdout)
+        names = ("loss", "temperature", "metric")
+        return {f"holdout_{name}": getattr(judgement, name) for name in names}
 
     def restore(self):
         if self.weights is None:

@@ -1,4 +1,4 @@
-"""What a network is worth on pictures that did not train it."""
+"""What a network is worth on examples that did not train it."""
 
 from typing import NamedTuple
 
@@ -11,38 +11,38 @@ class Judgement(NamedTuple):
     """How good answers are.
 
     The loss is the mean squared error of probabilities (Brier 1950), or of numbers in units of
-    their spread. It is bounded, so that a few pictures about which a network is sure and wrong do
+    their spread. It is bounded, so that a few examples about which a network is sure and wrong do
     not decide alone: on a fifth of a small set it tells a tuned network from a head three times
-    as clearly as the log loss (inside train, on real pictures). Confidence is set right first, by
+    as clearly as the log loss (inside train, on real examples). Confidence is set right first, by
     one temperature (Guo et al. 2017, arXiv:1706.04599): a tuned network is nearly always too sure
     of itself, and a better one would lose for that alone.
     """
 
     loss: float
     temperature: float
-    quality: float  # accuracy; the share of labels right; 1 - squared error in units of spread
-    errors: np.ndarray  # what each picture adds to the loss
+    metric: float  # accuracy; the share of labels right; 1 - squared error in units of spread
+    errors: np.ndarray  # what each example adds to the loss
 
 
-def judge(task, targets, answers, weights=None):
+def judge(task, targets, predictions, weights=None):
     """The Judgement of `answers` (n, outputs) against `targets`, as `task.encode` gives them.
 
-    `weights` (n,) say how much each picture counts in the loss; by default all alike.
+    `weights` (n,) say how much each example counts in the loss; by default all alike.
     """
     temperature = 1.0
     if task.activation != "linear":
         losses = [
-            _mean(task.losses(targets, tempered(task, answers, temperature)), weights)
+            _mean(task.log_losses(targets, tempered(task, predictions, temperature)), weights)
             for temperature in TEMPERATURES
         ]
         temperature = float(TEMPERATURES[int(np.argmin(losses))])
-    errors = task.squared_errors(targets, tempered(task, answers, temperature))
-    quality = task.quality(targets, answers)
-    return Judgement(_mean(errors, weights), temperature, quality, errors)
+    errors = task.brier_scores(targets, tempered(task, predictions, temperature))
+    metric = task.metric(targets, predictions)
+    return Judgement(_mean(errors, weights), temperature, metric, errors)
 
 
 def clearly_better(one, other):
-    """Whether Judgement `one` beats `other` on the same pictures by more than a standard error."""
+    """Whether Judgement `one` beats `other` on the same examples by more than a standard error."""
     gains = other.errors - one.errors
     return gains.mean() > gains.std() / np.sqrt(len(gains))
 
@@ -51,14 +51,14 @@ def _mean(losses, weights):
     return float(np.average(losses, weights=weights))
 
 
-def tempered(task, answers, temperature):
+def tempered(task, predictions, temperature):
     """Probabilities (n, outputs) as they are when the logits are divided by `temperature`.
 
     Numbers of a regression stay as they are.
     """
     if task.activation == "linear":
-        return answers
-    likely = np.clip(answers, 1e-7, 1 - 1e-7)
+        return predictions
+    likely = np.clip(predictions, 1e-7, 1 - 1e-7)
     if task.activation == "sigmoid":
         logits = (np.log(likely) - np.log1p(-likely)) / temperature
         return 1.0 / (1.0 + np.exp(-logits))

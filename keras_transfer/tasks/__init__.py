@@ -20,7 +20,7 @@ def make_task(name, labels, train, targets=()):
 
     Args:
         name: classification, multilabel or regression.
-        labels: one label a picture: a string, a tuple of strings, a number or several.
+        labels: one label an example: a string, a tuple of strings, a number or several.
         train: boolean mask over `labels`; scales are measured on these alone.
         targets: names of the numbers that a regression predicts.
     """

@@ -1,4 +1,4 @@
-"""Any number of labels a picture: one sigmoid a label, binary cross-entropy."""
+"""Any number of labels an example: one sigmoid a label, binary cross-entropy."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -21,7 +21,7 @@ class Multilabel:
         return cls(tuple(sorted({name for names in labels for name in names})))
 
     @classmethod
-    def of_outputs(cls, outputs):
+    def from_outputs(cls, outputs):
         """The task of a trained model: only its names are needed to read answers."""
         return cls(tuple(outputs))
 
@@ -33,38 +33,38 @@ class Multilabel:
             encoded[row, [number[name] for name in names]] = 1.0
         return encoded
 
-    def dense(self, targets):
+    def one_hot(self, targets):
         """Targets that can be mixed: these can."""
         return targets
 
-    def loss(self, keras, dense=False):
+    def loss(self, keras, one_hot=False):
         return keras.losses.BinaryCrossentropy()
 
-    def metrics(self, keras, dense=False):
+    def metrics(self, keras, one_hot=False):
         return [keras.metrics.AUC(curve="PR", multi_label=True, name="average_precision")]
 
     def example_weights(self, targets):
-        """Weights (n,): the mean over a picture's labels of how rare each is; their mean is 1."""
+        """Weights (n,): the mean over an example's labels of how rare each is; their mean is 1."""
         rarity = 1.0 / np.maximum(targets.mean(axis=0), 1.0 / len(targets))
         carried = (targets * rarity).sum(axis=1) / np.maximum(targets.sum(axis=1), 1.0)
         weights = np.where(targets.any(axis=1), carried, rarity.min())
         return (weights / weights.mean()).astype(np.float32)
 
-    def losses(self, targets, predictions):
-        """Binary cross-entropy of each picture (n,), mean over its labels."""
+    def log_losses(self, targets, predictions):
+        """Binary cross-entropy of each example (n,), mean over its labels."""
         likely = np.clip(predictions, 1e-7, 1 - 1e-7)
         return -(targets * np.log(likely) + (1 - targets) * np.log(1 - likely)).mean(axis=1)
 
-    def squared_errors(self, targets, predictions):
-        """Mean squared distance of each picture's probabilities from the truth (n,)."""
+    def brier_scores(self, targets, predictions):
+        """Mean squared distance of each example's probabilities from the truth (n,)."""
         return ((predictions - targets) ** 2).mean(axis=1)
 
-    def quality(self, targets, predictions):
+    def metric(self, targets, predictions):
         """Share of labels that are right."""
         return float(((predictions >= self.threshold) == (targets > 0.5)).mean())
 
-    def rightness(self, targets, predictions):
-        """Of the labels that a picture carries or is given, the share that are both, (n,).
+    def example_scores(self, targets, predictions):
+        """Of the labels that an example carries or is given, the share that are both, (n,).
 
         Jaccard's index: labels that are rightly absent, most of many, say nothing.
         """
@@ -74,7 +74,7 @@ class Multilabel:
         """The same of the labels that two models give, (n,)."""
         return _jaccard(expected >= self.threshold, found >= self.threshold)
 
-    def read(self, prediction):
+    def decode(self, prediction):
         """One prediction (k,) as the labels at or above the threshold, joined by a bar."""
         chosen = [n for n, p in zip(self.outputs, prediction, strict=True) if p >= self.threshold]
         return "|".join(chosen)

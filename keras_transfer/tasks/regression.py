@@ -1,4 +1,4 @@
-"""One number a picture, or several: linear output, squared error in units of their spread."""
+"""One number an example, or several: linear output, squared error in units of their spread."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -40,7 +40,7 @@ class Regression:
         return cls(names, tuple(map(float, spread)), tuple(map(float, numbers.mean(axis=0))))
 
     @classmethod
-    def of_outputs(cls, outputs):
+    def from_outputs(cls, outputs):
         """The task of a trained model, which scales its answers itself."""
         return cls(tuple(outputs), (1.0,) * len(outputs), (0.0,) * len(outputs))
 
@@ -48,11 +48,11 @@ class Regression:
         """Numbers (n,) or tuples of numbers -> float32 (n, t)."""
         return _matrix(labels)
 
-    def dense(self, targets):
+    def one_hot(self, targets):
         """Targets that can be mixed: these can."""
         return targets
 
-    def loss(self, keras, dense=False):
+    def loss(self, keras, one_hot=False):
         """Squared error in units of the spread."""
         weights = np.array(self.scale, dtype=np.float32) ** -2
 
@@ -61,34 +61,34 @@ class Regression:
 
         return scaled_squared_error
 
-    def metrics(self, keras, dense=False):
+    def metrics(self, keras, one_hot=False):
         return [keras.metrics.MeanAbsoluteError(name="mae")]
 
     def example_weights(self, targets):
         raise UserError("--class-weight balanced needs classes", "a regression", "Leave it out")
 
-    def losses(self, targets, predictions):
-        """Squared error of each picture (n,) in units of the spread in train."""
+    def log_losses(self, targets, predictions):
+        """Squared error of each example (n,) in units of the spread in train."""
         return (((targets - predictions) / np.array(self.scale)) ** 2).mean(axis=1)
 
-    def squared_errors(self, targets, predictions):
-        """What `losses` gives: it is one."""
-        return self.losses(targets, predictions)
+    def brier_scores(self, targets, predictions):
+        """What `log_losses` gives: it is one."""
+        return self.log_losses(targets, predictions)
 
-    def quality(self, targets, predictions):
+    def metric(self, targets, predictions):
         """1 - mean squared error in units of the spread in train."""
-        return float(1.0 - self.losses(targets, predictions).mean())
+        return float(1.0 - self.log_losses(targets, predictions).mean())
 
-    def rightness(self, targets, predictions):
-        """1 - squared error of each picture (n,) in units of targets' spread; the mean is R2."""
+    def example_scores(self, targets, predictions):
+        """1 - squared error of each example (n,) in units of targets' spread; the mean is R2."""
         return 1.0 - (((predictions - targets) / _spread(targets)) ** 2).mean(axis=1)
 
     def agreement(self, expected, found):
-        """1 for each picture (n,) to which two models say numbers within NEAR, else 0."""
+        """1 for each example (n,) to which two models say numbers within NEAR, else 0."""
         near = np.abs(found - expected) <= NEAR * np.array(self.scale)
         return near.all(axis=1).astype(np.float64)
 
-    def read(self, prediction):
+    def decode(self, prediction):
         """One prediction (t,) as text."""
         return "|".join(f"{number:.6g}" for number in prediction)
 

@@ -1,0 +1,99 @@
+"""This machine without Keras: versions, processor, the cache folder, files that appear whole."""
+
+import contextlib
+import os
+import platform
+import shutil
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from keras_transfer import __version__
+from keras_transfer.errors import UserError
+
+PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas", "pillow", "ai-edge-litert")
+
+
+def cache_folder():
+    """Where what can be made again is kept; `KERAS_TRANSFER_CACHE` moves it."""
+    named = os.environ.get("KERAS_TRANSFER_CACHE")
+    if named:
+        return Path(named).expanduser()
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "keras_transfer"
+
+
+def versions():
+    """Versions of this package and of those that decide what a run gives."""
+    found = {"keras_transfer": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def machine():
+    """The processor, as the system names it, and how many of its cores this process may use."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor() or platform.machine()}, {cores()} cores"
+
+
+def cores():
+    """How many CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+@contextlib.contextmanager
+def atomic_write(target):
+    """Yield a path to write a file or folder to; at the end it replaces `target` as a whole.
+
+    Until then whatever was at `target` stays. An error inside leaves it untouched and removes
+    what was half written.
+
+    Args:
+        target: path of a file or folder; missing parents are made.
+
+    Raises:
+        UserError: the folder cannot be written to, or the disk is full.
+    """
+    target = Path(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # the same folder, so that moving is a rename and cannot stop half way
+        growing = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        try:
+            yield growing / target.name
+            replace_whole(growing / target.name, target, growing / "old")
+        finally:
+            shutil.rmtree(growing, ignore_errors=True)
+    except OSError as error:
+        raise cannot_write(target, error.strerror or error) from error
+
+
+def replace_whole(fresh, target, old):
+    """Rename `fresh` to `target`; a folder that stood there becomes `old`, or is put back."""
+    replaced = target.is_dir() or (fresh.is_dir() and target.exists())
+    if replaced:
+        os.rename(target, old)  # a folder with something in it cannot be renamed over
+    try:
+        os.replace(fresh, target)
+    except OSError:
+        if replaced:
+            os.rename(old, target)
+        raise
+
+
+def write_text(path, text):
+    """Write a small file as a whole."""
+    with atomic_write(path) as fresh:
+        fresh.write_text(text, encoding="utf-8")
+
+
+def cannot_write(target, reason):
+    """The UserError for a place that takes no file."""
+    advice = "What was there stays. Free some space or name another folder"
+    return UserError(f"{target} cannot be written", reason, advice)

@@ -1,0 +1,169 @@
+"""How much an exported file loses, example by example, and whether that is more than chance."""
+
+import math
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_transfer.tasks import find_task
+
+AGREE = 0.90  # a file that answers less of the examples as the model does has failed
+CHANCE = 0.05  # of calling a file worse that is not
+NORMAL = 1.6449  # 95 % quantile of the normal distribution
+POWER = 0.8416  # 80 % quantile: examples are enough when they would tell four times of five
+FEWEST = 5  # changes for the worse, none for the better, that an exact test calls more than chance
+FLIPS = 9999  # of signs, where groups are compared
+MOST_EXAMPLES = 1_000_000
+LISTED = 50  # examples that changed their answer, by name
+
+
+def task_of(spec, model):
+    """The task of `model`; a regression knows the spread of the labels by its output layer."""
+    task = find_task(spec.task).from_outputs(spec.outputs)
+    spread = getattr(model.layers[-1], "scale", None)
+    return task if spread is None else replace(task, scale=tuple(map(float, np.ravel(spread))))
+
+
+def compare(task, expected, found, shown):
+    """What `certificate.json` says of one way into a file.
+
+    Args:
+        task: one of `tasks`.
+        expected, found: answers (n, k) of the model and of the file; shown: (n,) names.
+
+    Returns:
+        dict: agreement, largest_difference, mean_difference, changed_count, changed (the first
+        LISTED: path, model, file).
+    """
+    alike = task.agreement(expected, found)
+    apart = np.abs(found - expected)
+    rows = np.flatnonzero(alike < 1)
+    changed = [
+        {"path": shown[row], "model": task.decode(expected[row]), "file": task.decode(found[row])}
+        for row in rows[:LISTED]
+    ]
+    return {
+        "agreement": float(alike.mean()),
+        "largest_difference": float(apart.max()),
+        "mean_difference": float(apart.mean()),
+        "changed_count": len(rows),
+        "changed": changed,
+    }
+
+
+class Verdict(NamedTuple):
+    """Whether a file may be used in place of the model.
+
+    Attributes:
+        passed: it agrees on AGREE of the examples and is not clearly worse.
+        told: whether the examples are enough to say so.
+        why: a line for a person.
+        drop: mean example_scores (see `tasks`) of the model less that of the file.
+        drop_upper_95: with 95 % certainty it is no more than this; None where nothing is known.
+        p_value: how likely so large a drop would be by chance.
+        examples_needed: how many would most likely tell; None where it is told.
+    """
+
+    passed: bool
+    told: bool
+    why: str
+    drop: float
+    drop_upper_95: float | None
+    p_value: float
+    examples_needed: int | None
+
+
+def judge_file(task, targets, expected, found, max_drop, groups=None):
+    """The Verdict on a file: it may lose `max_drop` of the model's example_scores, and chance.
+
+    Args:
+        groups: (n,) names of what belongs together (a patient's examples), or None.
+    """
+    lost = task.example_scores(targets, expected) - task.example_scores(targets, found)
+    alike = task.agreement(expected, found)
+    drop, agreement = float(lost.mean()), float(alike.mean())
+    losses = _Losses(lost, task.name == "classification", groups)
+    p_value, limit, needed = losses.p_value(), losses.limit(), None
+    told, passed = True, True
+    if agreement < AGREE:
+        passed = False
+        why = f"answers {agreement:.1%} of the examples as the model does; {AGREE:.0%} are needed"
+    elif drop > max_drop and p_value < CHANCE:
+        passed = False
+        why = f"loses {drop:.3f}, more than {max_drop:g} and than chance (p = {p_value:.2g})"
+    elif (alike == 1).all():
+        why = f"answers all {len(lost)} examples as the model does"
+    elif limit is not None and limit <= max_drop:
+        why = f"loses {drop:+.3f}, with 95 % certainty no more than {max_drop:g}"
+    else:
+        told, needed = False, losses.needed(max_drop)
+        many = f"about {needed}" if needed else "very many"
+        why = f"loses {drop:+.3f}; {many} examples would tell whether it is over {max_drop:g}"
+    return Verdict(passed, told, why, drop, limit, p_value, needed)
+
+
+class _Losses:
+    """What each example, or each group of them, loses: (n,), and what that tells."""
+
+    def __init__(self, lost, counted, groups):
+        """`counted`: losses are -1, 0 or 1, so that exact tests are there."""
+        self.count, self.units = len(lost), lost
+        self.counted = counted and groups is None
+        if groups is not None:
+            _, members = np.unique(groups, return_inverse=True)
+            # a group's sum: its mean over groups, times groups over examples, is the drop
+            self.units = np.bincount(members, lost)
+        self.scale = len(self.units) / self.count
+        self.drop = float(lost.mean())
+        self.error = float(self.units.std() / math.sqrt(len(self.units))) * self.scale
+
+    def p_value(self):
+        """One-sided: McNemar's exact test (1947) of right and wrong; else signs flipped at random,
+        all that belongs together as one (Pitman 1937)."""
+        moved = self.units[self.units != 0]
+        if not len(moved):
+            return 1.0
+        if self.counted:
+            from scipy.stats import binomtest
+
+            worse = int((moved > 0).sum())
+            return float(binomtest(worse, len(moved), 0.5, alternative="greater").pvalue)
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], (FLIPS, len(moved)))
+        as_large = (signs @ np.abs(moved) >= moved.sum() - 1e-12).sum()
+        return float((as_large + 1) / (FLIPS + 1))
+
+    def limit(self):
+        """The one-sided 95 % limit of the drop; None of fewer than two groups."""
+        if self.counted:
+            return self._exact_limit()
+        if len(self.units) < 2:
+            return None
+        from scipy.stats import t
+
+        return self.drop + float(t.ppf(1 - CHANCE, len(self.units) - 1)) * self.error
+
+    def _exact_limit(self):
+        """Clopper and Pearson's (1934) upper limit of the share that got worse less the lower one
+        of the share that got better: on the safe side."""
+        from scipy.stats import beta
+
+        worse, better = (int((self.units == sign).sum()) for sign in (1, -1))
+        most = beta.ppf(1 - CHANCE, worse + 1, self.count - worse) if worse < self.count else 1.0
+        least = beta.ppf(CHANCE, better, self.count - better + 1) if better else 0.0
+        return float(most - least)
+
+    def needed(self, max_drop):
+        """How many examples like these would tell with a chance of 80 %; None of very many.
+
+        Told means that the limit of the drop is under `max_drop`, or, of a larger drop, that it is
+        more than chance.
+        """
+        distance = max_drop - self.drop if self.drop < max_drop else self.drop
+        spread = self.error * math.sqrt(self.count)
+        changed = float((self.units != 0).mean())
+        if distance <= 0 or not changed:
+            return None
+        enough = ((NORMAL + POWER) * spread / distance) ** 2
+        enough = math.ceil(max(enough, FEWEST / changed, self.count + 1))
+        return enough if enough <= MOST_EXAMPLES else None

@@ -1,0 +1,79 @@
+"""Random changes that leave an image's label as it is; drawn from seeds, so repeatable."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_transfer.backend import load_tensorflow
+from keras_transfer.errors import unknown_name
+
+
+class Augmentation(NamedTuple):
+    flip: bool  # left and right
+    rotation: float  # degrees to either side
+    zoom: float  # share of the side, in or out, each axis alike
+    shift: float  # share of the side
+    brightness: float  # share of 255
+    contrast: float  # factor 1 - c .. 1 + c about the image's mean
+
+
+AUGMENTATIONS = {
+    "light": Augmentation(True, 10.0, 0.10, 0.05, 0.05, 0.10),
+    "standard": Augmentation(True, 20.0, 0.20, 0.10, 0.15, 0.25),
+}
+DRAWS = 7  # numbers that one image's change takes
+
+
+def find_augmentation(name):
+    """The row called `name`; an unknown name is a UserError."""
+    if name not in AUGMENTATIONS:
+        raise unknown_name("augmentation", name, ["none", *AUGMENTATIONS])
+    return AUGMENTATIONS[name]
+
+
+def draw(seed, epoch, rows):
+    """Uniform numbers -1..1, float32 (len(rows), DRAWS): a function of its arguments alone."""
+    draws = [np.random.default_rng([seed, epoch, row]).uniform(-1, 1, DRAWS) for row in rows]
+    return np.array(draws, dtype=np.float32).reshape(len(rows), DRAWS)
+
+
+def augment(pixels, draws, kind):
+    """Change a batch of images.
+
+    Args:
+        pixels: float32 (batch, size, size, 3), 0..255.
+        draws: float32 (batch, DRAWS) from `draw`.
+        kind: an Augmentation.
+
+    Returns:
+        float32 (batch, size, size, 3), 0..255; what a turn uncovers is mirrored in.
+    """
+    tf = load_tensorflow()
+    size = tf.cast(tf.shape(pixels)[1], tf.float32)
+    turned = tf.raw_ops.ImageProjectiveTransformV3(
+        images=pixels,
+        transforms=_transforms(tf, draws, size, kind),
+        output_shape=tf.shape(pixels)[1:3],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="REFLECT",
+    )
+    contrast = (1.0 + kind.contrast * draws[:, 5])[:, None, None, None]
+    brightness = (255.0 * kind.brightness * draws[:, 6])[:, None, None, None]
+    mean = tf.reduce_mean(turned, axis=(1, 2), keepdims=True)
+    return tf.clip_by_value((turned - mean) * contrast + mean + brightness, 0.0, 255.0)
+
+
+def _transforms(tf, draws, size, kind):
+    """Rows (a0 a1 a2 b0 b1 b2 0 0): where in the input each output pixel comes from."""
+    angle = draws[:, 0] * (kind.rotation * np.pi / 180)
+    scale = 1.0 + kind.zoom * draws[:, 1]
+    mirror = tf.where(draws[:, 4] > 0, -1.0, 1.0) if kind.flip else tf.ones_like(angle)
+    cosine, sine = tf.cos(angle) * scale, tf.sin(angle) * scale
+    middle = (size - 1.0) / 2.0
+    x, y = kind.shift * size * draws[:, 2], kind.shift * size * draws[:, 3]
+    a0, a1, b0, b1 = cosine * mirror, -sine, sine * mirror, cosine
+    a2 = middle + x - (a0 + a1) * middle  # the middle stays where it is, but for the shift
+    b2 = middle + y - (b0 + b1) * middle
+    zero = tf.zeros_like(angle)
+    return tf.stack([a0, a1, a2, b0, b1, b2, zero, zero], axis=1)

@@ -1,0 +1,147 @@
+"""One image, the same everywhere: in training, evaluation, prediction and export."""
+
+import functools
+from pathlib import Path
+
+from keras_transfer.backend import load_tensorflow
+from keras_transfer.errors import ExampleError, unknown_name
+from keras_transfer.inputs.image.decoders import decode_carefully, decode_fast, open_image
+
+MAX_PIXELS = 200_000_000
+PAD_GREY = 127  # the middle of 0..255: near nothing once a base has scaled it
+RESIZES = ("squeeze", "crop", "pad")
+ENDINGS = {  # kind of image: endings of its files
+    "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "png": (".png",),
+    "bmp": (".bmp",),
+    "gif": (".gif",),
+    "webp": (".webp",),
+    "tiff": (".tif", ".tiff"),
+}
+IMAGE_ENDINGS = frozenset(ending for endings in ENDINGS.values() for ending in endings)
+MAGIC = (  # first bytes of a file, kind
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"BM", "bmp"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
+    (b"II*\x00", "tiff"),
+    (b"MM\x00*", "tiff"),
+    (b"II+\x00", "tiff"),  # BigTIFF
+    (b"MM\x00+", "tiff"),
+)
+
+
+def image_kind(data):
+    """The kind of image that begins with the bytes `data` (a key of ENDINGS), or ""."""
+    head = bytes(data[:16])
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
+    return next((kind for magic, kind in MAGIC if head.startswith(magic)), "")
+
+
+def fits_ending(path, kind):
+    """Whether the file name `path` ends as images of this kind do; case does not matter."""
+    return Path(path).suffix.lower() in ENDINGS.get(kind, ())
+
+
+def read_image(source, max_pixels=MAX_PIXELS):
+    """The RGB pixels of an image, upright, as a person would see it on white paper.
+
+    EXIF rotation is applied; grey, palette, alpha, CMYK and 16 bit become 8-bit RGB; of an
+    animation the first frame is taken.
+
+    Args:
+        source: path of a file, or its bytes.
+        max_pixels: an image that declares more is refused before anything is decoded.
+
+    Returns: uint8 (height, width, 3).
+    Raises: ExampleError with a short reason.
+    """
+    data = _read_bytes(source)
+    kind = image_kind(data)
+    if not kind:
+        raise ExampleError(f"not an image ({', '.join(ENDINGS)})")
+    image = open_image(data)
+    if image.width * image.height > max_pixels:
+        raise ExampleError(
+            f"{image.width} x {image.height} is over {max_pixels} pixels (--max-pixels)"
+        )
+    pixels = decode_fast(data, kind, image)
+    return decode_carefully(image) if pixels is None else pixels
+
+
+def load_image(source, size, how="squeeze", max_pixels=MAX_PIXELS, resize_filter="antialias"):
+    """An image as a network gets it: read, resized; uint8 (size, size, 3). Thread-safe.
+
+    Raises: ExampleError; UserError for an unknown `how`.
+    """
+    resize = _compiled_resize(size, how, resize_filter)
+    pixels = read_image(source, max_pixels)
+    if pixels.shape[:2] == (size, size):
+        return pixels
+    return resize(pixels).numpy()
+
+
+def resize_pixels(pixels, size, how="squeeze", resize_filter="antialias"):
+    """Make one image square, with bilinear resizing.
+
+    TensorFlow operations only, so that tf.data and a SavedModel compute the very same.
+
+    Args:
+        pixels: (height, width, 3), uint8 or float, 0..255; an array or a tensor.
+        how: "squeeze" (the shape is not kept), "crop" (the middle square), "pad" (bars of grey).
+        resize_filter: "antialias", or "plain": what phones and OpenCV do, which skips pixels of
+            what it makes smaller.
+
+    Returns: float32 tensor (size, size, 3) of whole numbers 0..255: uint8 stores it exactly.
+    """
+    if how not in RESIZES:
+        raise unknown_name("resize", how, RESIZES)
+    tf = load_tensorflow()
+    pixels = tf.convert_to_tensor(pixels)
+    height, width = tf.shape(pixels)[0], tf.shape(pixels)[1]
+    target = (size, size)
+    if how == "crop":
+        # Cut first: the same square, without ever enlarging what is cut away.
+        side = tf.minimum(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        pixels = pixels[top : top + side, left : left + side]
+    elif how == "pad":
+        long = tf.cast(tf.maximum(height, width), tf.float64)
+        sides = tf.cast(tf.stack([height, width]), tf.float64) * size / long
+        target = tf.maximum(tf.cast(tf.round(sides), tf.int32), 1)
+    pixels = tf.image.resize(pixels, target, antialias=resize_filter == "antialias")
+    pixels = tf.clip_by_value(tf.round(pixels), 0.0, 255.0)
+    if how == "pad":
+        spare = size - target
+        before = spare // 2
+        bars = tf.stack([before, spare - before], axis=1)
+        pixels = tf.pad(pixels, tf.concat([bars, [[0, 0]]], axis=0), constant_values=PAD_GREY)
+    return tf.ensure_shape(pixels, (size, size, 3))
+
+
+@functools.cache
+def _compiled_resize(size, how, resize_filter):
+    """`resize_pixels` to uint8 as one graph: half the overhead of single operations."""
+    tf = load_tensorflow()
+
+    def resize(pixels):
+        with tf.device("CPU:0"):  # a GPU would cost a round trip an image
+            return tf.cast(resize_pixels(pixels, size, how, resize_filter), tf.uint8)
+
+    signature = [tf.TensorSpec((None, None, 3), tf.uint8)]
+    return tf.function(resize, signature, autograph=False).get_concrete_function()
+
+
+def _read_bytes(source):
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        data = bytes(source)
+    else:
+        try:
+            data = Path(source).read_bytes()
+        except OSError as error:
+            raise ExampleError(f"cannot be opened: {error.strerror or error}") from error
+    if not data:
+        raise ExampleError("the file is empty")
+    return data

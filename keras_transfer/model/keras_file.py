@@ -1,0 +1,45 @@
+"""`model.keras`, with what its answers mean inside it."""
+
+import os
+import zipfile
+from pathlib import Path
+
+from keras_transfer.backend import load_keras
+from keras_transfer.errors import UserError
+from keras_transfer.model.spec import MEMBER, spec_from_json, spec_to_json
+
+
+def save_keras(model, path, spec):
+    """Write `model` and `spec` to `path` as one file, in one move.
+
+    The file holds no optimizer and no loss, so that any Keras loads it with nothing of ours.
+    """
+    keras = load_keras()
+    aside = Path(path).with_name("aside.keras")
+    plain = keras.Model(model.input, model.output, name=model.name)
+    plain.save(aside)
+    with zipfile.ZipFile(aside, "a") as archive:
+        archive.writestr(MEMBER, spec_to_json(spec))  # Keras leaves members alone it does not know
+    os.replace(aside, path)
+
+
+def read_spec(path):
+    """The `ModelSpec` in a `.keras` file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            text = archive.read(MEMBER)
+    except zipfile.BadZipFile:
+        raise UserError("this is not a .keras file", path) from None
+    except KeyError:
+        raise UserError(
+            "this .keras file does not say what its outputs mean",
+            path,
+            "Only models trained by keras_transfer can be used here",
+        ) from None
+    return spec_from_json(text, path)
+
+
+def load_keras_file(path):
+    """(model, ModelSpec) of a `.keras` file; nothing in it is executed (Keras's safe mode)."""
+    spec = read_spec(path)
+    return load_keras().models.load_model(path, compile=False), spec

@@ -1,0 +1,181 @@
+"""What a person reads of a run: at the end of a training, and in a notebook."""
+
+import os
+from shlex import quote
+
+from keras_transfer.errors import count
+from keras_transfer.evaluate.scores import headline
+from keras_transfer.export.certificate.examiner import FILE
+
+
+def summarise(run):
+    """Scores, what each class got, where everything is, and the next sensible command."""
+    metrics = run.metrics
+    lines = [score_table(metrics["task"], metrics["splits"])]
+    skipped = metrics["examples"]["skipped"]
+    if skipped:
+        lines.append(
+            f"skipped: {count(skipped, 'example')}, see {_near(run.folder / 'skipped.csv')}"
+        )
+    features, seconds = metrics["features"], metrics["seconds"]
+    lines.append(
+        f"{features['computed']} features computed, {features['reused']} reused; "
+        f"{seconds['total']:.0f} s in all"
+    )
+    lines += ["", f"The run:  {_near(run.folder)}", *_files(run), "", *_next(run)]
+    return "\n".join(lines)
+
+
+def describe(run):
+    """A few lines for a notebook: what it is, its scores, what it offers."""
+    if run.info.get("state") != "finished":
+        return f"Run({str(run.folder)!r}, {run.info.get('state', 'empty')})"
+    metrics = run.metrics
+    return "\n".join(
+        [
+            f"Run({_near(run.folder)!r})  {run.config.base}, {run.config.strategy}",
+            score_table(metrics["task"], metrics["splits"]),
+            ".metrics .history .predictions .model .predict(path) .export(format)",
+        ]
+    )
+
+
+def score_table(task, splits):
+    """The scores of each split as a table with intervals, then each class of the last split."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("split")
+    table.add_column("examples", justify="right")
+    names = [name for name, score in _first(splits).items() if _is_interval(score)]
+    names.sort(key=lambda name: name != headline(task))
+    for name in names:
+        table.add_column(name.replace("_", " "))
+    for split, scores in splits.items():
+        used = " (used to choose)" if scores["used_for_selection"] else ""
+        table.add_row(split + used, str(scores["n"]), *[_interval(scores[n]) for n in names])
+    return "\n".join([render(table), *_class_lines(splits)])
+
+
+def _class_lines(splits):
+    from rich.table import Table
+
+    split, scores = list(splits.items())[-1]
+    classes = scores.get("per_class")
+    if not classes or len(classes) > 30:
+        return []
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(f"in {split}")
+    names = list(next(iter(classes.values())))
+    for name in names:
+        table.add_column("examples" if name == "n" else name.replace("_", " "), justify="right")
+    for label, values in classes.items():
+        table.add_row(label, *[_number(values[name]) for name in names])
+    return ["", render(table), ""]
+
+
+def render(table, width=110):
+    """A rich table as plain text."""
+    from rich.console import Console
+
+    console = Console(width=width, color_system=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get().rstrip()
+
+
+def _first(splits):
+    return next(iter(splits.values()))
+
+
+def _is_interval(score):
+    return isinstance(score, dict) and "low" in score
+
+
+def _interval(score):
+    if score["value"] is None:
+        return "-"
+    if score["low"] is None:
+        return _number(score["value"])
+    return f"{_number(score['value'])} ({_number(score['low'])} .. {_number(score['high'])})"
+
+
+def _number(value):
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.3f}"
+
+
+def _files(run):
+    rows = [("model.keras", "for Python"), ("predictions.csv", "each example's answer")]
+    lines = [f"  {name:<24}{what}" for name, what in rows if (run.folder / name).exists()]
+    certificate = run.certificate
+    return [*lines, *(["", export_table(certificate)] if certificate else [])]
+
+
+def export_table(certificate):
+    """What `certificate.json` says of each file, a row each, and what it was measured on."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    name = headline(certificate["task"]) if "task" in certificate else "score"
+    for column in ("exports/", "MiB", name, "agrees", "apart", "from files", "ms", ""):
+        table.add_column(column, justify="left" if column in ("exports/", "") else "right")
+    if "model" in certificate:
+        own = certificate["model"]
+        table.add_row("(model.predict)", "", _interval(own[name]), "", "", "", _ms(own), "")
+    for entry in certificate["files"].values():
+        table.add_row(*_export_row(entry, name))
+    return "\n".join([render(table), *_export_notes(certificate["files"].values())])
+
+
+def _export_row(entry, name):
+    size = f"{entry['bytes'] / 2**20:.1f}"
+    if "same_pixels" not in entry:
+        return entry["path"], size, "-", "-", f"{entry['difference']:.2g}", "-", "-", "not scored"
+    same, encoded = entry["same_pixels"], entry.get("encoded_bytes", {})
+    return (
+        entry["path"],
+        size,
+        _interval(same[name]),
+        f"{same['agreement']:.1%}",
+        f"{same['largest_difference']:.2g}",
+        f"{encoded['agreement']:.1%}" if "agreement" in encoded else "-",
+        _ms(entry),
+        "passed" if entry["passed"] else "FAILED",
+    )
+
+
+def _ms(entry):
+    return f"{entry['latency_ms']['median']:.1f}"
+
+
+def _export_notes(entries):
+    """On which examples the files were measured, and what few examples could not tell."""
+    lines, places = [""], {}
+    for entry in entries:
+        if "split" in entry:
+            of = f" of {entry['of']}" if entry["of"] > entry["examples"] else ""
+            chose = ", which chose something" if entry["used_for_selection"] else ""
+            places[f"{entry['examples']}{of} examples of {entry['split']}{chose}"] = True
+    if places:
+        lines.append(
+            f"Measured on {' and '.join(places)}. Agrees: answers as the model to the same pixels; "
+            "apart: largest difference; from files: agrees when the file's runtime decodes and "
+            f"resizes; ms an example. All of it: exports/{FILE}"
+        )
+    told = [e for e in entries if not (e["passed"] and e["told"])]
+    return lines + [f"{entry['path']}: {entry['why']}" for entry in told]
+
+
+def _next(run):
+    return [
+        "Next: try it on your own examples",
+        f"  keras-transfer predict --model {quote(_near(run.folder))} EXAMPLE_OR_FOLDER",
+    ]
+
+
+def _near(path):
+    """A path as short as it can be said from here."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative

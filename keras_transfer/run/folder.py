@@ -1,0 +1,259 @@
+"""Run: the folder that a training leaves, written aside and renamed when whole."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from keras_transfer import progress
+from keras_transfer.environment import versions
+from keras_transfer.errors import UserError
+
+PARTIAL = ".partial"
+CHECK = "check.npz"  # examples on which an export must answer as the model does
+
+
+class Run:
+    """One training's folder, and what is in it.
+
+    Attributes:
+        folder: where it is.
+        info: what `run.json` says: state, versions, task, outputs, data, seconds.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.info = {}
+
+    @classmethod
+    def open(cls, folder):
+        """A finished run, by its folder or its model.keras; anything else is a UserError."""
+        whole = Path(folder)
+        run = cls(whole.parent if whole.name == "model.keras" and whole.is_file() else whole)
+        file = run.folder / "run.json"
+        if not file.is_file():
+            raise UserError("no run here", folder, "A run folder has a run.json in it")
+        run.info = read_info(run.folder)
+        if run.info.get("state") != "finished":
+            found = f"{folder}: {run.info.get('state', 'a damaged run.json')}"
+            raise UserError("this run never finished", found, "Train it again")
+        return run
+
+    @classmethod
+    def create(cls, folder, overwrite=False):
+        """Begin a run that will be `folder`; until `finish` it is `folder`.partial."""
+        target = Path(folder)
+        check_free(target, overwrite)
+        partial = target.with_name(target.name + PARTIAL)
+        run = cls(partial)
+        try:
+            if partial.exists():
+                progress.say(f"replacing {partial}: a run that stopped before its end")
+                shutil.rmtree(partial)
+            partial.mkdir(parents=True)
+            run.write_info(state="running", pid=os.getpid(), versions=versions())
+        except OSError as error:
+            raise UserError(
+                "the run's folder cannot be written", f"{partial}: {error.strerror}", "Name another"
+            ) from None
+        return run
+
+    def write_info(self, **facts):
+        """Add facts to `run.json`."""
+        self.info |= facts
+        self.write_text("run.json", json.dumps(self.info, indent=2) + "\n")
+
+    def write_text(self, name, text):
+        """Write one small file whole."""
+        aside = self.folder / f".{name}"
+        aside.write_text(text, encoding="utf-8")
+        os.replace(aside, self.folder / name)
+
+    def finish(self):
+        """Mark the run as finished and give the folder its name."""
+        self.info.pop("pid", None)
+        self.write_info(state="finished")
+        target = self.folder.with_name(self.folder.name.removesuffix(PARTIAL))
+        old = target.with_name(f".{target.name}.old")
+        if target.exists():  # checked before: it is a run, or empty, and may go
+            os.replace(target, old)
+        os.replace(self.folder, target)
+        shutil.rmtree(old, ignore_errors=True)
+        self.folder = target
+
+    def fail(self, reason):
+        """Keep what there is under its partial name, and say why it stopped."""
+        self.info.pop("pid", None)
+        if self.folder.is_dir():
+            self.write_info(state="failed", reason=reason)
+
+    def discard(self):
+        """Remove a run that has nothing worth keeping."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def metrics(self):
+        """`metrics.json` as a dict."""
+        return json.loads((self.folder / "metrics.json").read_text())
+
+    @property
+    def config(self):
+        """The `TrainConfig` that the run was made with."""
+        from keras_transfer.config import read_config
+
+        return read_config(self.folder / "config.json")
+
+    @property
+    def classes(self):
+        """Names of the outputs, in the order of the model's answers."""
+        return tuple((self.folder / "classes.txt").read_text(encoding="utf-8").splitlines())
+
+    @property
+    def history(self):
+        """`history.csv` as a DataFrame: one row an epoch, or a penalty that was tried."""
+        import pandas as pd
+
+        return pd.read_csv(self.folder / "history.csv")
+
+    @property
+    def predictions(self):
+        """`predictions.csv` as a DataFrame: one row an example that was scored."""
+        import pandas as pd
+
+        return pd.read_csv(self.folder / "predictions.csv", dtype={"label": str, "predicted": str})
+
+    @property
+    def predictor(self):
+        """The model with the names of its answers."""
+        from keras_transfer.run.predictor import Predictor
+
+        return Predictor.load(self.folder)
+
+    @property
+    def model(self):
+        """The trained `keras.Model`: raw RGB pixels 0..255 in, answers out."""
+        return self.predictor.model
+
+    def predict(self, *paths, top=5):
+        """Answers to example files, folders or patterns: a list of dicts, one an example."""
+        return self.predictor.predict(paths, top)
+
+    def export(self, *formats, data=None, max_drop=0.01):
+        """Write exports into `RUN/exports`, check and certify each.
+
+        Args:
+            formats: names of `export.FORMATS`.
+            data: where the run's examples are now, if they have moved.
+            max_drop: how much of its accuracy a file may lose.
+
+        Returns:
+            {format: what `certificate.json` says of it}; `passed` tells whether it may be used.
+        """
+        from keras_transfer.export.certificate.evaluation_set import draw_evaluation_set
+        from keras_transfer.export.writing import check_formats
+        from keras_transfer.run.reading import read_again
+
+        check_formats(formats)
+        predictor, config = self.predictor, self.config
+        with progress.logged(self.folder / "log.txt"):
+            dataset = read_again(config, self.info.get("data"), data)
+            evaluation_set = None if dataset is None else draw_evaluation_set(dataset, config)
+            spec = predictor.spec
+            return self.export_model(predictor.model, spec, formats, evaluation_set, max_drop)
+
+    def export_model(self, model, spec, formats, evaluation_set=None, max_drop=0.01):
+        """`export` for a model that is at hand."""
+        import numpy as np
+
+        from keras_transfer.export.writing import write_exports
+
+        if not (self.folder / CHECK).is_file():
+            raise UserError("the examples to prove exports on are gone", self.folder / CHECK)
+        with np.load(self.folder / CHECK) as kept:
+            pixels = kept["pixels"]
+        folder = self.folder / "exports"
+        return write_exports(model, spec, folder, formats, pixels, evaluation_set, max_drop)
+
+    @property
+    def certificate(self):
+        """`exports/certificate.json` as a dict; empty without exports."""
+        from keras_transfer.export.certificate.examiner import read_certificate
+
+        return read_certificate(self.folder / "exports")
+
+    def keep_check_examples(self, pixels):
+        """Keep a few examples, uint8 (n, size, size, 3), on which exports are proven."""
+        import numpy as np
+
+        np.savez_compressed(self.folder / CHECK, pixels=pixels)
+
+    def __repr__(self):
+        from keras_transfer.report.text import describe
+
+        return describe(self)
+
+    def _repr_html_(self):
+        from html import escape
+
+        return f"<pre>{escape(repr(self))}</pre>"
+
+
+def check_free(target, overwrite):
+    """Refuse a folder that is taken: by another run, something that is none, or one under way."""
+    if not target.name:
+        raise UserError("--out needs a name of its own", f"{str(target)!r}")
+    partial = target.with_name(target.name + PARTIAL)
+    if _alive(partial):
+        raise UserError("a run is writing here right now", partial, "Wait for it, or use --out")
+    if os.path.lexists(partial) and not _is_ours(partial):
+        raise UserError("the name that a run grows under is taken", partial, "Name another --out")
+    if not os.path.lexists(target) or _is_empty(target):
+        return
+    if not _is_ours(target):
+        raise UserError("--out is taken by something that is no run", target, "Name another")
+    if not overwrite:
+        raise UserError("this run exists", target, "Name another with --out, or add --overwrite")
+
+
+def read_info(folder):
+    """What `run.json` in a folder says; empty where it is not one of ours."""
+    try:
+        info = json.loads((Path(folder) / "run.json").read_text())
+    except (OSError, ValueError):  # none there, or no JSON in it
+        return {}
+    ours = isinstance(info, dict) and "state" in info and "versions" in info
+    return info if ours else {}
+
+
+def _is_ours(folder):
+    """Whether a folder is a run, whole or not: only then may it go. A link never may."""
+    return not folder.is_symlink() and bool(read_info(folder))
+
+
+def _is_empty(folder):
+    return folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir())
+
+
+def _alive(partial):
+    """Whether the process that writes `partial` still runs."""
+    info = read_info(partial)
+    pid = info.get("pid")
+    if info.get("state") != "running" or not isinstance(pid, int):
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's process: it runs
+        return True
+    return pid != os.getpid()
+
+
+def next_folder(data, base, strategy, root="saved_models"):
+    """The first free `saved_models/DATA-BASE-STRATEGY-NNN`."""
+    stem = f"{data}-{base}-{strategy}"
+    for number in range(1, 1_000_000):
+        folder = Path(root) / f"{stem}-{number:03d}"
+        if not folder.exists() and not folder.with_name(folder.name + PARTIAL).exists():
+            return folder
+    raise UserError("a million runs of this name are here already", root, "Use --out")

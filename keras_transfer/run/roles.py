@@ -1,0 +1,34 @@
+"""`splits.csv` of a run: each example, its split, and what it did for the model."""
+
+from pathlib import Path
+
+FILE = "splits.csv"
+ROLES = {"trained": "trained it", "chose": "chose its epochs"}  # what a warning says of them
+
+
+def write_roles(folder, table, selected_on=()):
+    """Write `splits.csv`: path, split, role (trained, chose or empty), sha256.
+
+    Args:
+        table: DataFrame with `shown`, `split` and `sha256`.
+        selected_on: splits that chose something, besides training.
+    """
+    split_roles = {"train": "trained", **dict.fromkeys(selected_on, "chose")}
+    roles = table["split"].map(lambda split: split_roles.get(split, ""))
+    columns = table[["shown", "split", "sha256"]].rename(columns={"shown": "path"})
+    columns.insert(2, "role", roles)
+    columns.to_csv(Path(folder) / FILE, index=False)
+
+
+def read_roles(folder):
+    """{sha256: role} of the examples in `splits.csv` that have one; empty without that file."""
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(Path(folder) / FILE, dtype=str, keep_default_na=False)
+    except (OSError, ValueError):  # none there, or somebody else's file of that name
+        return {}
+    if not {"role", "sha256"} <= set(table.columns):
+        return {}
+    table = table[table["role"].isin(ROLES)]
+    return dict(zip(table["sha256"], table["role"], strict=True))
