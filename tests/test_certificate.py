@@ -81,11 +81,11 @@ def test_golden_files_hold_what_each_file_answers(certified):
     told = json.loads((folder / "golden" / "golden.json").read_text(encoding="utf-8"))
     assert told["classes"] == NAMES
     for row, example in enumerate(told["examples"]):
-        assert set(example["answers"]) == {"model", *FORMATS}
+        assert set(example["predictions"]) == {"model", *FORMATS}
         np.testing.assert_array_equal(
             np.asarray(Image.open(folder / "golden" / example["file"])), pixels[row]
         )
-        np.testing.assert_allclose(example["answers"]["onnx"], kept["onnx"][row], atol=1e-6)
+        np.testing.assert_allclose(example["predictions"]["onnx"], kept["onnx"][row], atol=1e-6)
 
 
 def test_one_format_anew_leaves_what_is_known_of_the_others(certified, tmp_path):

@@ -76,7 +76,7 @@ def test_exports_need_the_images_that_were_learned_from(finished, tmp_path):
     shutil.copytree(photos, tmp_path / "photos")
     config = json.loads((moved.folder / "config.json").read_text())
     (moved.folder / "config.json").write_text(json.dumps({**config, "data": "/nowhere"}))
-    with pytest.raises(UserError, match="needs training images"):
+    with pytest.raises(UserError, match="needs training examples"):
         moved.export("tflite-int8")
     found = moved.export("tflite")
     assert "same_pixels" not in found["tflite"]

@@ -22,7 +22,7 @@ def test_evaluate_gives_the_scores_of_the_training(finished):
     splits = json.loads(out)["splits"]
     assert splits["val"]["accuracy"] == run.metrics["splits"]["val"]["accuracy"]
     assert set(splits) == {"train", "val", "test"}
-    assert "of the 36 images of train 36 trained it" in said
+    assert "of the 36 examples of train 36 trained it" in said
     assert [splits[name]["used_for_selection"] for name in splits] == [True, False, False]
 
 

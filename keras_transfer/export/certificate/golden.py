@@ -24,7 +24,7 @@ def choose_golden(task, targets):
 def write_golden(folder, spec, pixels, predictions):
     """Write examples as PNG, `golden.json` and `golden.npz` into `folder`/golden.
 
-    `golden.json` has {"image_size", "resize", "task", "classes", "examples": [{"file", "answers":
+    `golden.json` has {"image_size", "resize", "task", "classes", "examples": [{"file", "predictions":
     {"model": [...], FORMAT: [...]}}]}; `golden.npz` the arrays `pixels` uint8 (n, s, s, 3) and,
     under the name of each format, its answers float32 (n, k).
 
@@ -36,7 +36,7 @@ def write_golden(folder, spec, pixels, predictions):
     examples = [
         {
             "file": f"{row + 1}.png",
-            "answers": {
+            "predictions": {
                 name: [float(f"{number:.6g}") for number in said[row]]
                 for name, said in predictions.items()
             },
