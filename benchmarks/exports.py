@@ -3,8 +3,8 @@
     python benchmarks/exports.py --weights vgg16=vgg16_notop.weights.h5 ...
 
 Bases without a file of weights, and without bundled ones, are taken as they are drawn. Where
-MediaPipe is installed, each .tflite file also answers through its ImageClassifier: to images of
-the model's size, and to whole files.
+MediaPipe is installed, each .tflite file is also run by its ImageClassifier: on images of the
+model's size, and on whole files.
 """
 
 import json
@@ -15,12 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import tyro
-from measuring import HERE, IMAGES, in_turn, keep
+from measuring import HERE, IMAGES, dataset_of, in_turn, keep
 
 import keras_transfer as kt
 from keras_transfer.errors import UserError
-from keras_transfer.export import FORMATS
-from keras_transfer.run.reading import read_again
+from keras_transfer.export import formats
 
 BASES = (
     "efficientnet_lite0",
@@ -76,10 +75,10 @@ def measure(base, file, folder):
 def export_all(run):
     """{format: its row}; all at once where none is refused, since much is shared."""
     try:
-        return {name: row(entry) for name, entry in run.export(*FORMATS).items()}
+        return {name: row(entry) for name, entry in run.export(*formats()).items()}
     except UserError:
         found = {}
-    for name in FORMATS:
+    for name in formats():
         try:
             found[name] = row(run.export(name)[name])
         except UserError as error:
@@ -107,7 +106,7 @@ def model_row(run):
 
 
 def row(entry):
-    same, encoded = entry["same_pixels"], entry["encoded_bytes"]
+    same, encoded = entry["same_inputs"], entry["from_files"]
     return {
         "accuracy": same["accuracy"]["value"],
         "agreement": same["agreement"],
@@ -122,7 +121,7 @@ def row(entry):
 
 
 def by_mediapipe(run, entry):
-    """How often MediaPipe's ImageClassifier says what `predict` says; nothing without it."""
+    """How often MediaPipe's ImageClassifier predicts as `predict` does; nothing without it."""
     try:
         import mediapipe
         from mediapipe.tasks.python import BaseOptions, vision
@@ -130,24 +129,24 @@ def by_mediapipe(run, entry):
         return {}
     file = run.folder / "exports" / entry["path"]
     options = vision.ImageClassifierOptions(BaseOptions(model_asset_path=str(file)))
-    dataset = read_again(run.config, run.info["data"])
-    rows = dataset.rows("val")
-    pixels = dataset.images.batch(rows)
-    said = np.array(run.classes)[run.predictor.predict_arrays(pixels).argmax(axis=1)]
-    labels = dataset.images.table["label"].to_numpy()[rows]
+    dataset = dataset_of(run)
+    val = dataset.indices("val")
+    pixels, table = dataset.examples.batch(val), dataset.examples.table.iloc[val]
+    predicted = np.array(run.classes)[run.predictor.predict_arrays(pixels).argmax(axis=1)]
+    labels = table["label"].to_numpy()
     with vision.ImageClassifier.create_from_options(options) as classifier:
 
         def prediction(image):
             return classifier.classify(image).classifications[0].categories[0].category_name
 
-        few = np.linspace(0, len(rows) - 1, SQUARES).astype(int)
+        few = np.linspace(0, len(val) - 1, SQUARES).astype(int)
         kind = mediapipe.ImageFormat.SRGB
         squares = [prediction(mediapipe.Image(image_format=kind, data=pixels[i])) for i in few]
-        paths = dataset.images.table["path"].to_numpy()[rows]
-        whole = [prediction(mediapipe.Image.create_from_file(str(path))) for path in paths]
+        files = [mediapipe.Image.create_from_file(str(path)) for path in table["path"]]
+        whole = [prediction(image) for image in files]
     return {
-        "MediaPipe agrees, squares": float(np.mean(np.array(squares) == said[few])),
-        "MediaPipe agrees, files": float(np.mean(np.array(whole) == said)),
+        "MediaPipe agrees, squares": float(np.mean(np.array(squares) == predicted[few])),
+        "MediaPipe agrees, files": float(np.mean(np.array(whole) == predicted)),
         "MediaPipe accuracy, files": float(np.mean(np.array(whole) == labels)),
     }
 

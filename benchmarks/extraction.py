@@ -1,4 +1,4 @@
-"""Features a second: our engines against `model.predict`, from decoded images and from JPEG.
+"""Features a second: our runtimes against `model.predict`, from decoded images and from JPEG.
 
     python benchmarks/extraction.py --bases efficientnet_lite0 mobilenet vgg16
 
@@ -17,18 +17,23 @@ import tyro
 from measuring import keep, median, ratio
 from PIL import Image
 
+from keras_transfer.bases.table import find_base
+from keras_transfer.config import make_config
+from keras_transfer.data.examples import Examples
 from keras_transfer.data.sources.specs import read_source
 from keras_transfer.environment import cores
+from keras_transfer.features.network import FrozenNetwork
+from keras_transfer.inputs import find_modality
 from keras_transfer.inputs.image.reading import load_image
 from keras_transfer.model.cut import cut
 from keras_transfer.model.factory import build_model
-from keras_transfer.runtimes.engines import BATCH, Engines, stream
+from keras_transfer.runtimes.batching import BATCH_SIZE, stream
 from keras_transfer.runtimes.openvino import has_openvino
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Measure each base with each engine that is here."""
+    """Measure each base with each runtime that is here."""
 
     bases: tuple[str, ...] = ("efficientnet_lite0", "mobilenet", "vgg16")
     images: int = 256
@@ -50,13 +55,13 @@ def measure(base, names, asked):
     size = model.input_shape[1]
     pixels = np.random.default_rng(0).uniform(0, 255, (asked.images, size, size, 3))
     pixels = pixels.astype(np.float32)
-    engines = Engines(prefix, base, None)
+    network = FrozenNetwork(prefix, base)
 
     def ours(name):
-        run = engines.get(name)
-        return lambda: [run(pixels[i : i + BATCH]) for i in range(0, len(pixels), BATCH)]
+        run = network.runtime(name)
+        return lambda: [run(pixels[i : i + BATCH_SIZE]) for i in range(0, len(pixels), BATCH_SIZE)]
 
-    ways = {"predict": lambda: prefix.predict(pixels, batch_size=BATCH, verbose=0)}
+    ways = {"predict": lambda: prefix.predict(pixels, batch_size=BATCH_SIZE, verbose=0)}
     return compare({**ways, **{name: ours(name) for name in names}}, asked)
 
 
@@ -79,32 +84,33 @@ def compare(ways, asked):
     }
 
 
-class Files:
-    """Images that are decoded when they are asked for, as those of a large set are."""
-
-    def __init__(self, table, size):
-        from keras_transfer.inputs.image.reading import Images
-
-        self.images = Images(table, size, "squeeze", 10**9, table[:0])
+def examples_of(source, size):
+    """Examples that are decoded when they are asked for, as those of a large set are."""
+    image = find_modality("image")
+    spec = image.spec(find_base("efficientnet_lite0"), make_config(image_size=size))
+    table = source.table.assign(sha256="")
+    return Examples(table, spec, table[:0])
 
 
 def measure_files(names, asked):
     model = build_model("efficientnet_lite0", weights="none")
     prefix, _ = cut(model)
-    engines = Engines(prefix, "files", None)
+    network = FrozenNetwork(prefix, "files")
     with tempfile.TemporaryDirectory() as place:
         source = write_jpegs(Path(place), asked.images)
-        images = Files(source.table, 224).images
-        rows = np.arange(len(source.table))
+        examples = examples_of(source, 224)
+        every = np.arange(len(examples))
         paths = list(source.table["path"])
 
         def plain():
             with ThreadPoolExecutor(cores()) as pool:
                 pixels = np.stack(list(pool.map(lambda path: load_image(path, 224), paths)))
-            prefix.predict(pixels.astype(np.float32), batch_size=BATCH, verbose=0)
+            prefix.predict(pixels.astype(np.float32), batch_size=BATCH_SIZE, verbose=0)
 
         def ours(name):
-            return lambda: list(stream(engines.get(name), images, rows, "Computing features"))
+            return lambda: list(
+                stream(network.runtime(name), examples, every, "Computing features")
+            )
 
         return compare({"predict": plain, **{name: ours(name) for name in names}}, asked)
 

@@ -1,9 +1,9 @@
-"""What each recipe for int8 loses on images put aside, and what blends of others said of it.
+"""What each recipe for int8 loses on images held out, and what blends of others tell of it.
 
     python benchmarks/int8.py --weights mobilenet=FILE mobilenet_v2_0.35=FILE
 
-`export.tflite_int8` judges a file by blends of two training images, since nothing else is left
-where all of `train` trained the model. Here two fifths of `train` of some sets are put aside, heads
+`export.tflite.int8` judges a file by blends of two training images, since nothing else is left
+where all of `train` trained the model. Here two fifths of `train` of some sets are held out, heads
 are fitted on the rest, and every recipe of 8 bits is tried: so the least agreement that is enough
 is settled without `val` or `test`.
 """
@@ -16,16 +16,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import tyro
-from measuring import IMAGES, keep
+from measuring import IMAGES, evaluation_set_of, keep
 from scipy.stats import spearmanr
 from sklearn.model_selection import StratifiedGroupKFold
 
 import keras_transfer as kt
-from keras_transfer.export.certificate.evaluation_set import draw_evaluation_set
+from keras_transfer.export.common.network import Network
 from keras_transfer.export.tflite.int8 import Quantiser, predictions_of
-from keras_transfer.model.float32_copy import float32_copy
-from keras_transfer.run.reading import read_again
-from keras_transfer.runtimes.engines import BATCH, keras_engine, run_batches
 
 SETS = ("hymenoptera", "flowers5", "trashnet", "chest_xray")
 BASES = ("efficientnet_lite0", "mobilenet", "mobilenet_v2_0.35")
@@ -35,7 +32,7 @@ THRESHOLDS = [0.0, *np.arange(0.85, 0.9901, 0.01).round(2).tolist()]
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Put aside, fit, try every recipe of 8 bits, and say what each threshold would have chosen."""
+    """Hold out, fit, try every recipe of 8 bits, and say what each threshold would have chosen."""
 
     sets: tuple[str, ...] = SETS
     bases: tuple[str, ...] = BASES
@@ -56,9 +53,9 @@ def main():
                 run = kt.transfer(f"{place}/images", out=f"{place}/{base}", **settings)
                 tries += [{"set": name, "base": base, **row} for row in try_recipes(run)]
     table = pd.DataFrame(tries)
-    blends, aside = table["distance, blends"], table["distance, aside"]
+    blends, others = table["distance, blends"], table["distance, held out"]
     found = {
-        "rank correlation of distances": float(spearmanr(blends, aside)[0]),
+        "rank correlation of distances": float(spearmanr(blends, others)[0]),
         "thresholds": [chosen(table, threshold) for threshold in THRESHOLDS],
         "tries": tries,
     }
@@ -70,6 +67,7 @@ def held_out(source, target):
     """Copy `train` into train and val, two fifths into val: labels alike, groups whole."""
     if (source / "metadata.csv").exists():
         table = pd.read_csv(source / "metadata.csv").query("split == 'train'")
+        table = table.rename(columns={"file_name": "path"})
     else:
         paths = sorted(path for path in (source / "train").glob("*/*") if path.is_file())
         labels = [path.parent.name for path in paths]
@@ -78,34 +76,30 @@ def held_out(source, target):
     folds = StratifiedGroupKFold(5, shuffle=True, random_state=0).split(
         table, table["label"], groups
     )
-    aside = np.concatenate([rows for _, rows in list(folds)[:2]])
+    drawn = np.concatenate([rows for _, rows in list(folds)[:2]])
     for row, (path, label) in enumerate(zip(table["path"], table["label"], strict=True)):
-        folder = target / ("val" if row in aside else "train") / label
+        folder = target / ("val" if row in drawn else "train") / label
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(source / path, folder / f"{row}-{Path(path).name}")
 
 
 def try_recipes(run):
-    """Of each recipe of 8 bits: its size, and how near the model on blends and on those aside."""
-    evaluation_set = draw_evaluation_set(read_again(run.config, run.info["data"]), run.config)
-    network = float32_copy(run.model)
-    quantiser = Quantiser(network, run.predictor.spec, evaluation_set.sample())
-    expected = run_batches(keras_engine(network, BATCH), evaluation_set.pixels)
-    right = quantiser.task.example_scores(evaluation_set.targets, expected).mean()
+    """Of each recipe of 8 bits: its size, and how near the model on blends and what is held out."""
+    drawn, network = evaluation_set_of(run), Network(run.model, run.predictor.spec)
+    quantiser, task = Quantiser(network, drawn.sample()), network.task
+    expected = network.runtime(drawn.inputs)
+    right = task.example_scores(drawn.targets, expected).mean()
     for recipe in quantiser.recipes():
         if recipe.activations == 8 and (attempt := quantiser.attempt(recipe)).data:
-            predictions = predictions_of(attempt.data, evaluation_set.pixels)
+            predictions = predictions_of(attempt.data, drawn.inputs)
             yield {
                 "recipe": recipe.name,
                 "MiB": len(attempt.data) / 2**20,
                 "agreement, blends": attempt.agreement,
-                "agreement, aside": float(quantiser.task.agreement(expected, predictions).mean()),
+                "agreement, held out": float(task.agreement(expected, predictions).mean()),
                 "distance, blends": attempt.distance,
-                "distance, aside": float(np.abs(predictions - expected).mean()),
-                "loss": float(
-                    right
-                    - quantiser.task.example_scores(evaluation_set.targets, predictions).mean()
-                ),
+                "distance, held out": float(np.abs(predictions - expected).mean()),
+                "loss": float(right - task.example_scores(drawn.targets, predictions).mean()),
             }
 
 
@@ -118,8 +112,8 @@ def chosen(table, threshold):
     picked = pd.DataFrame(picked)
     return {
         "threshold": threshold,
-        "agreement, mean": float(picked["agreement, aside"].mean()),
-        "agreement, least": float(picked["agreement, aside"].min()),
+        "agreement, mean": float(picked["agreement, held out"].mean()),
+        "agreement, least": float(picked["agreement, held out"].min()),
         "loss, mean": float(picked["loss"].mean()),
         "loss, largest": float(picked["loss"].max()),
         "MiB, mean": float(picked["MiB"].mean()),

@@ -26,6 +26,20 @@ def ratio(slow, fast):
     return median([one / other for one, other in zip(slow, fast, strict=True)])
 
 
+def dataset_of(run):
+    """The `data.dataset.Dataset` that a run learned from."""
+    from keras_transfer.run.reading import read_again
+
+    return read_again(run, run.predictor.spec.inputs)
+
+
+def evaluation_set_of(run):
+    """The EvaluationSet that the exports of a run are certified on."""
+    from keras_transfer.export.certificate.evaluation_set import draw_evaluation_set
+
+    return draw_evaluation_set(dataset_of(run), run.info["selected_on"], run.config.seed)
+
+
 def in_turn(files, threads=1, rounds=60):
     """{name: median milliseconds} of TFLite files (bytes), an image each beside the others.
 

@@ -14,14 +14,17 @@ import tyro
 from measuring import keep, median, ratio
 
 from keras_transfer.backend import set_seed
+from keras_transfer.bases.table import find_base
 from keras_transfer.config import make_config
-from keras_transfer.inputs.image.reading import Images
+from keras_transfer.data.dataset import Holdout, make_dataset
+from keras_transfer.data.examples import Examples
+from keras_transfer.features.store import FeatureStore
+from keras_transfer.inputs import find_modality
 from keras_transfer.model.cut import cut
 from keras_transfer.model.factory import build_model
 from keras_transfer.model.trainable import set_trainable
-from keras_transfer.strategies.dataset import Dataset
-from keras_transfer.strategies.feature_extraction import stored_inputs
-from keras_transfer.strategies.gradient import Inputs, Plan, train_by_gradient
+from keras_transfer.strategies.common.gradient import Schedule, train_by_gradient
+from keras_transfer.strategies.common.inputs import raw_inputs, stored_inputs
 from keras_transfer.tasks import make_task
 
 STAGES = {"vgg16": "block5", "resnet50": "conv5", "efficientnet_lite0": "block7"}
@@ -68,19 +71,15 @@ def train(base, asked, stored):
     model = build_model(base, "classification", 4, weights="none")
     dataset = drawn(asked.images, model.input_shape[1])
     set_trainable(model, STAGES[base])
-    rows = dataset.rows("train")
-    holdout = dataset.rows("val")
-    images = dataset.images
+    fit, select, _ = dataset.holdout
     if stored:
         prefix, network = cut(model)
-        inputs = stored_inputs(prefix, dataset, np.arange(len(images)))
+        every = np.arange(len(dataset.examples))
+        fetch = stored_inputs(prefix, dataset, FeatureStore(), every)
     else:
-        shape = (images.size, images.size, 3)
-        network = model
-        inputs = Inputs(lambda wanted, epoch=None: images.batch(wanted), shape)
-    plan = Plan(asked.epochs, 1e-4)
-    label = "stored" if stored else "uncut"
-    return train_by_gradient(network, inputs, dataset, rows, holdout, config, plan, label)[0]
+        network, fetch = model, raw_inputs(dataset.examples, [None])
+    plan, label = Schedule(asked.epochs, 1e-4), "stored" if stored else "uncut"
+    return train_by_gradient(network, fetch, dataset, fit, select, config, plan, label)[0]
 
 
 def drawn(count, size):
@@ -100,8 +99,10 @@ def drawn(count, size):
     )
     labels = list(table["label"])
     task = make_task("classification", labels, (table["split"] == "train").to_numpy())
-    images = Images(table, size, "squeeze", 10**9, table[:0], pixels=pixels)
-    return Dataset(images, task, task.encode(labels))
+    spec = find_modality("image").spec(find_base("vgg16"), make_config(image_size=size))
+    examples = Examples(table, spec, table[:0], kept=pixels)
+    train, val = (np.flatnonzero(table["split"] == split) for split in ("train", "val"))
+    return make_dataset(examples, task, Holdout(train, val, "val"))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What three choices in TFLite files bring, on images of `train` put aside (see `int8.py`).
+"""What three choices in TFLite files bring, on images of `train` held out (see `int8.py`).
 
     python benchmarks/tflite_choices.py --weights mobilenet=FILE mobilenet_v2_0.35=FILE
 
@@ -14,17 +14,15 @@ from pathlib import Path
 import numpy as np
 import tyro
 from int8 import BASES, BUNDLED, held_out
-from measuring import IMAGES, in_turn, keep
+from measuring import IMAGES, evaluation_set_of, in_turn, keep
 
 import keras_transfer as kt
 from keras_transfer.backend import load_keras
-from keras_transfer.export.certificate.evaluation_set import draw_evaluation_set
 from keras_transfer.export.tflite.calibration import Calibrated
 from keras_transfer.export.tflite.float16_weights import to_float16_weights
 from keras_transfer.export.tflite.int8 import predictions_of
-from keras_transfer.run.reading import read_again
-from keras_transfer.runtimes.engines import BATCH, keras_engine, run_batches
-from keras_transfer.runtimes.litert import convert_traced, trace
+from keras_transfer.runtimes.conversion import convert_traced, trace
+from keras_transfer.runtimes.keras import KerasRuntime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +50,7 @@ def main():
 
 
 def measure(run):
-    evaluation_set = draw_evaluation_set(read_again(run.config, run.info["data"]), run.config)
+    evaluation_set = evaluation_set_of(run)
     model, sample = run.model, evaluation_set.sample()
     files = {}
     for name, network in {"one number": model, "a number a channel": by_channels(model)}.items():
@@ -64,14 +62,14 @@ def measure(run):
             files["int8, 24 layers in float"] = calibrated.quantise(24)
             files["float16"] = to_float16_weights(files[f"float32, {name}"])
             files["float16 of the converter"] = convert_traced(traced, network.weights, _float16)
-    expected = run_batches(keras_engine(model, BATCH), evaluation_set.pixels)
+    expected = KerasRuntime(model)(evaluation_set.inputs)
     milliseconds = in_turn(files)
     return {
         name: {
             "ms": milliseconds[name],
             "MiB": len(data) / 2**20,
             "distance": float(
-                np.abs(predictions_of(data, evaluation_set.pixels) - expected).mean()
+                np.abs(predictions_of(data, evaluation_set.inputs) - expected).mean()
             ),
         }
         for name, data in files.items()

@@ -5,7 +5,7 @@
 Draws surfaces of the demo at 3,000 pixels a side (5 s each; images that are there are
 kept), and fits heads on features of EfficientNet-Lite0: of images resized with antialiasing, as
 `train` does, without, as phones do, and of both as two views of each image. Each head then
-answers both ways of resizing `val`.
+predicts for both ways of resizing `val`.
 """
 
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from keras_transfer.backend import load_keras
 from keras_transfer.bases.build import build_base
 from keras_transfer.data.demo.drawing import draw_image, list_images
 from keras_transfer.inputs.image.reading import load_image
-from keras_transfer.runtimes.engines import keras_engine, run_batches
-from keras_transfer.strategies.exact_head import fit_head
+from keras_transfer.runtimes.keras import KerasRuntime
+from keras_transfer.strategies.common.exact_head import LinearProblem, fit_head
 from keras_transfer.tasks import make_task
 
 WAYS = ("antialias", "plain")
@@ -29,7 +29,7 @@ WAYS = ("antialias", "plain")
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Draw, fit a head on each way of resizing and on both, and compare their answers."""
+    """Draw, fit a head on each way of resizing and on both, and compare their predictions."""
 
     folder: Path
     per_kind: int = 36
@@ -68,7 +68,7 @@ def features_of(asked, rows, way):
     pooled = keras.layers.GlobalAveragePooling2D()(base.output)
     files = [asked.folder / path for path, *_ in rows]
     pixels = np.stack([load_image(file, 224, resize_filter=way) for file in files])
-    return run_batches(keras_engine(keras.Model(base.input, pooled)), pixels)
+    return KerasRuntime(keras.Model(base.input, pooled))(pixels)
 
 
 def measure(ways, features, labels, train):
@@ -79,13 +79,14 @@ def measure(ways, features, labels, train):
     images = np.tile([f"{row}" for row in np.flatnonzero(train)], views)  # views stay together
     stacked = np.concatenate([features[way][train] for way in ways])
     targets, weights = task.encode(list(known)), np.ones(len(known))
-    head = fit_head(stacked, targets, weights, known, images, task, 0)
-    said = {way: (features[way][~train] @ head.kernel + head.bias).argmax(1) for way in WAYS}
+    strata = task.strata(list(known))
+    head = fit_head(LinearProblem(stacked, targets, weights, strata, images, task, 0))
+    found = {way: (features[way][~train] @ head.kernel + head.bias).argmax(1) for way in WAYS}
     right = task.encode(list(labels[~train]))
     return {
         "trained on": " and ".join(ways),
-        **{f"accuracy, {way}": float((said[way] == right).mean()) for way in WAYS},
-        "agreement": float((said["antialias"] == said["plain"]).mean()),
+        **{f"accuracy, {way}": float((found[way] == right).mean()) for way in WAYS},
+        "agreement": float((found["antialias"] == found["plain"]).mean()),
     }
 
 
