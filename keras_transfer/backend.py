@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import tempfile
+import threading
 
 TENSOR_CORES = (
     7,
@@ -14,8 +15,12 @@ TENSOR_CORES = (
 
 
 @contextlib.contextmanager
-def quiet_stderr():
+def quiet_stderr(expected=()):
     """Hold back what native libraries write to file descriptor 2; shown after all on an error.
+
+    Args:
+        expected: the class, or a tuple of classes, of errors that the caller explains himself: what
+            was held back is then dropped.
 
     TF_CPP_MIN_LOG_LEVEL does not reach the lines that oneDNN and absl write while loading.
     """
@@ -26,6 +31,8 @@ def quiet_stderr():
         try:
             yield
         except KeyboardInterrupt:  # nothing in there explains it
+            raise
+        except expected:
             raise
         except BaseException:
             held.seek(0)
@@ -54,11 +61,14 @@ def for_good():
             gc.enable()
 
 
+_loading = threading.RLock()  # two threads that swap stderr at once would lose it for good
+
+
 @functools.cache
 def load_tensorflow():
     """The `tensorflow` module, imported without its greeting."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with quiet_stderr(), for_good():
+    with _loading, quiet_stderr(), for_good():
         import tensorflow
 
         # looks for GPUs now: on a machine without a driver that writes errors later on
@@ -74,7 +84,7 @@ def load_keras():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
         load_tensorflow()
-    with quiet_stderr(), for_good():
+    with _loading, quiet_stderr(), for_good():
         import keras
     return keras
 
@@ -107,3 +117,16 @@ def choose_precision(precision):
 def set_seed(seed):
     """Seed Python, numpy and the backend, so that a run on the CPU can be repeated exactly."""
     load_keras().utils.set_random_seed(seed)
+
+
+@contextlib.contextmanager
+def precision_and_seed(precision, seed):
+    """Keras's dtype policy and seed for building and training; the policy is put back after."""
+    keras = load_keras()
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(choose_precision(precision))
+    set_seed(seed)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -1,42 +1,49 @@
-"""One configuration: the command line's flags, the notebook's arguments, `config.json`."""
+"""One configuration: the command line's flags, the notebook's arguments, `config.json`.
+
+A strategy, task or modality may have settings of its own, a frozen dataclass `Settings` in its
+file: they join the configuration where it is named.
+"""
 
 import dataclasses
+import functools
 import json
+import pkgutil
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from keras_transfer.errors import UserError, unknown_name
 
-IN_MEMORY = "in memory"  # what `data` says of arrays and DataFrames
+IN_MEMORY = "in memory"  # what `data` holds where arrays or DataFrames were passed
+HELPERS = {"common", "certificate"}  # in a room: what is no method, task or format
+ROOMS = {"strategy": "strategies", "task": "tasks", "modality": "inputs"}  # field: room
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Adapt a pretrained base to your labelled images; score, save and export the model."""
+    """Adapt a pretrained base to your labelled examples; score, save and export the model."""
 
     data: str = "demo"
-    """The images: demo, a folder of class folders, a folder with train/val/test, a .csv or
-    .parquet table (path,label[,split,group]), or tfds:NAME."""
-    base: str = "efficientnet_lite0"
+    """The examples: demo, a folder of class folders, a folder with train/val/test, a folder with a
+    metadata.csv, a .csv, .jsonl or .parquet table (file_name,label[,split,group]), or tfds:NAME."""
+    base: Any = "efficientnet_lite0"
     """The pretrained network to build on; `keras-transfer doctor --bases` lists them."""
     weights: str = "auto"
     """auto (those that come with the package, else imagenet), imagenet, none, or a path to
     .weights.h5, .h5, .keras or a run folder."""
-    strategy: Literal["feature_extraction", "fine_tuning"] = "feature_extraction"
+    modality: str = "image"
+    """What an example is."""
+    strategy: str = "feature_extraction"
     """feature_extraction trains a head on the frozen base; fine_tuning then trains part of the
     base too, and keeps half of that, or as much of it as is clearly better."""
-    task: Literal["auto", "classification", "multilabel", "regression"] = "auto"
+    task: str = "auto"
     """What is predicted; auto reads it off the labels."""
     trainable: str = "auto"
     """The part that fine_tuning trains: all, none, a stage of the base (it and all after it),
     last:N layers, or auto (the base's own default stage; all for a regression)."""
     batch_norm: Literal["auto", "frozen", "trained"] = "auto"
     """Batch normalisation of the base: auto keeps pretrained statistics and trains fresh ones."""
-    image_size: int | None = None
-    """Pixels a side that the model sees; by default those the base was trained at."""
-    resize: Literal["squeeze", "crop", "pad"] = "squeeze"
-    """How an image becomes square: squeezed, its middle cut out, or padded with grey."""
     pooling: Literal["avg", "max", "flatten"] = "avg"
     """How the base's last feature map becomes one vector."""
     hidden_units: tuple[int, ...] = ()
@@ -48,8 +55,8 @@ class TrainConfig:
     """Random flips, rotations, zooms, brightness and contrast while training; auto is none for
     feature_extraction and light for fine_tuning."""
     views: int | None = None
-    """Seeded versions of each image, the plain one included, where images are augmented and
-    features stored; by default 4 for feature_extraction, one an epoch for fine_tuning."""
+    """Augmented views of each example, the plain one included; by default 4 for
+    feature_extraction, one an epoch for fine_tuning."""
     cache_features: bool = True
     """Keep what the frozen part computes on disk, for this run and those to come."""
     feature_precision: Literal["float32", "float16", "bfloat16"] = "float32"
@@ -58,11 +65,11 @@ class TrainConfig:
     """Mix pairs of examples while training by gradient: alpha of MixUp, for example 0.2; of stored
     features where they are stored."""
     class_weight: Literal["none", "balanced"] = "none"
-    """balanced counts each class alike, however many images it has."""
+    """balanced counts each class alike, however many examples it has."""
     epochs: int | None = None
-    """Most passes over the training images; by default what the strategy recommends."""
+    """Most passes over the training examples; by default what the strategy recommends."""
     batch_size: int = 32
-    """Images a training step."""
+    """Examples a training step."""
     learning_rate: float | None = None
     """Highest learning rate; by default what the strategy recommends."""
     patience: int | None = None
@@ -75,14 +82,26 @@ class TrainConfig:
     time_budget: float | None = None
     """Minutes of training after which it stops at the next epoch and keeps the best so far."""
     max_skipped: float = 0.05
-    """Share of unreadable images above which the run is refused."""
-    max_pixels: int = 200_000_000
-    """An image with more pixels than this is skipped: it could be a decompression bomb."""
+    """Share of unreadable examples above which the run is refused."""
     export: bool = True
     """Write and check a SavedModel and a TFLite file."""
 
+    LIMITS = {  # noqa: RUF012 - knob: lowest and highest value that makes sense
+        "hidden_units": (1, 65536),
+        "dropout": (0.0, 0.95),
+        "views": (2, 64),
+        "mixup": (0.0, 10.0),
+        "epochs": (1, 100_000),
+        "batch_size": (1, 65536),
+        "learning_rate": (1e-8, 10.0),
+        "patience": (1, 100_000),
+        "seed": (0, 2**31 - 1),
+        "time_budget": (0.0, 1e6),
+        "max_skipped": (0.0, 1.0),
+    }
+
     def __post_init__(self):
-        for knob, (low, high) in LIMITS.items():
+        for knob, (low, high) in limits_of(type(self)).items():
             value = getattr(self, knob)
             values = value if isinstance(value, tuple) else (value,)
             for number in values:
@@ -91,30 +110,64 @@ class TrainConfig:
                     raise UserError(f"{flag} is out of range", number, f"Allowed: {low} to {high}")
 
     def to_json(self):
-        """The text of `config.json`."""
-        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+        """The text of `config.json`; a base of the user's own is there by its name."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        fields["base"] = base_name(self.base)
+        return json.dumps(fields, indent=2) + "\n"
 
 
-LIMITS = {  # knob: lowest and highest value that makes sense
-    "image_size": (32, 1024),
-    "hidden_units": (1, 65536),
-    "dropout": (0.0, 0.95),
-    "views": (2, 64),
-    "mixup": (0.0, 10.0),
-    "epochs": (1, 100_000),
-    "batch_size": (1, 65536),
-    "learning_rate": (1e-8, 10.0),
-    "patience": (1, 100_000),
-    "seed": (0, 2**31 - 1),
-    "time_budget": (0.0, 1e6),
-    "max_skipped": (0.0, 1.0),
-    "max_pixels": (1024, 10**10),
-}
+def limits_of(config_class):
+    """{knob: (lowest, highest)} of a configuration and all that joined it."""
+    return {k: v for part in config_class.__mro__ for k, v in vars(part).get("LIMITS", {}).items()}
+
+
+def base_name(base):
+    """The name of a base, also of a `keras.Model`."""
+    return base if isinstance(base, str) else base.name
+
+
+def names_in(room):
+    """What a room (tasks, strategies, inputs, ...) offers: the names of its files."""
+    package = import_module(f"keras_transfer.{room}")
+    found = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    return tuple(sorted(found - HELPERS))
+
+
+def find_in(room, kind, name):
+    """The module `name` of a room; an unknown one is a UserError that offers the nearest."""
+    if name not in names_in(room):
+        raise unknown_name(kind, name, names_in(room))
+    return import_module(f"keras_transfer.{room}.{name}")
+
+
+def config_class(parent=TrainConfig, **named):
+    """`parent` with the settings of the strategy, task and modality that are `named`.
+
+    Args:
+        named: strategy, task, modality; those that are missing are as in TrainConfig.
+    """
+    defaults = {f.name: f.default for f in dataclasses.fields(TrainConfig)}
+    asked = tuple(named.get(kind) or defaults[kind] for kind in ROOMS)
+    return _config_class(parent, asked)
+
+
+@functools.lru_cache(maxsize=64)
+def _config_class(parent, asked):
+    parts = []
+    for (kind, room), name in zip(ROOMS.items(), asked, strict=True):
+        if name != "auto":
+            settings = getattr(find_in(room, kind, name), "Settings", None)
+            parts += [settings] if settings else []
+    # the parent's own come first in `--help`: fields are taken from the last parent on
+    made = type(parent.__name__, (*parts, parent), {"__doc__": parent.__doc__})
+    made.__module__ = parent.__module__
+    return dataclass(frozen=True, kw_only=True)(made)
 
 
 def make_config(**knobs):
     """A TrainConfig from keyword arguments; a name or value that is not one is a UserError."""
-    fields = {field.name: field for field in dataclasses.fields(TrainConfig)}
+    made = config_class(**{kind: knobs.get(kind) for kind in ROOMS})
+    fields = {field.name: field for field in dataclasses.fields(made)}
     for name, value in knobs.items():
         if name not in fields:
             raise unknown_name("setting", name, fields)
@@ -124,7 +177,7 @@ def make_config(**knobs):
     if "hidden_units" in knobs:
         units = knobs["hidden_units"]
         knobs["hidden_units"] = (units,) if isinstance(units, int) else tuple(units)
-    return TrainConfig(**knobs)
+    return made(**knobs)
 
 
 def read_config(path):

@@ -4,6 +4,7 @@ import contextlib
 import os
 import platform
 import shutil
+import sqlite3
 import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,6 +13,7 @@ from keras_transfer import __version__
 from keras_transfer.errors import UserError
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas", "pillow", "ai-edge-litert")
+DATABASE_SECONDS = 60  # to wait for another process's transaction
 
 
 def cache_folder():
@@ -48,7 +50,7 @@ def cores():
 
 
 @contextlib.contextmanager
-def atomic_write(target):
+def atomic_write(target, replace=True):
     """Yield a path to write a file or folder to; at the end it replaces `target` as a whole.
 
     Until then whatever was at `target` stays. An error inside leaves it untouched and removes
@@ -56,6 +58,8 @@ def atomic_write(target):
 
     Args:
         target: path of a file or folder; missing parents are made.
+        replace: whether it replaces what is there by then; else that stays, since another process
+            has made the same.
 
     Raises:
         UserError: the folder cannot be written to, or the disk is full.
@@ -67,7 +71,8 @@ def atomic_write(target):
         growing = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         try:
             yield growing / target.name
-            replace_whole(growing / target.name, target, growing / "old")
+            if replace or not target.exists():
+                replace_whole(growing / target.name, target, growing / "old")
         finally:
             shutil.rmtree(growing, ignore_errors=True)
     except OSError as error:
@@ -85,6 +90,28 @@ def replace_whole(fresh, target, old):
         if replaced:
             os.rename(old, target)
         raise
+
+
+@contextlib.contextmanager
+def transaction(path, tables=""):
+    """A connection to an SQLite file that nobody else writes to meanwhile; all or nothing.
+
+    Args:
+        path: of the file; it and its folder are made where they are missing.
+        tables: a statement that makes a table where it is missing.
+
+    Raises:
+        OSError, sqlite3.Error: it cannot be used.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, timeout=DATABASE_SECONDS, isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        with connection:
+            connection.execute(tables)
+            yield connection
+    finally:
+        connection.close()
 
 
 def write_text(path, text):

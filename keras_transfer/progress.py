@@ -19,7 +19,7 @@ def set_quiet(quiet):
 
 @contextlib.contextmanager
 def logged(path):
-    """Write every line that is said meanwhile to the file `path` too, quiet or not."""
+    """Write every line meanwhile to the file `path` too, quiet or not."""
     global LOG
     before = LOG
     with open(path, "a", encoding="utf-8") as LOG:
@@ -110,14 +110,14 @@ def _rich_bar(label, total):
 
 @contextlib.contextmanager
 def _plain_bar(label, total):
-    begun = said = time.monotonic()
+    begun = shown = time.monotonic()
     done = 0
 
     def advance(count=1):
-        nonlocal done, said
+        nonlocal done, shown
         done += count
-        if time.monotonic() - said > PLAIN_SECONDS:
-            said = time.monotonic()
+        if time.monotonic() - shown > PLAIN_SECONDS:
+            shown = time.monotonic()
             say(f"{label}: {done}/{total}")
 
     yield advance

@@ -1,33 +1,41 @@
-"""`python -m keras_transfer.train`, and `transfer()`: from examples to a proven model.
+"""`python -m keras_transfer.train`, and `transfer()`: from labelled examples to a proven model.
 
-Heavy imports stand inside the functions, so that `--help` answers at once.
+Heavy imports stand inside the functions, so that `--help` is there at once.
 """
 
 import contextlib
+import os
 import sys
 import time
+from pathlib import Path
 
 from keras_transfer import progress
-from keras_transfer.config import IN_MEMORY, make_config
+from keras_transfer.config import IN_MEMORY, base_name, make_config
+from keras_transfer.errors import UserError, count
+
+EXPORTS = ("saved_model", "tflite")
 
 
 def transfer(data="demo", *, out=None, overwrite=False, quiet=False, **knobs):
     """Adapt a pretrained base to labelled examples.
 
     Args:
-        data: what `--data` takes, a DataFrame (path, label[, split, group]), or arrays
-            (images uint8 (n, height, width, 3), labels (n,)).
+        data: what `--data` takes, a DataFrame (file_name, label[, split, group]), arrays
+            (images uint8 (n, height, width, 3), labels (n,)), or a finite `tf.data.Dataset` of
+            (image, label).
         out: the run's folder; overwrite: replace a run of that name; quiet: no progress.
-        **knobs: the fields of `TrainConfig`, which are the flags of the command.
+        **knobs: the fields of `TrainConfig`, which are the flags of the command; `base` may be a
+            `keras.Model` of your own, raw inputs in, feature map out.
 
     Returns:
         Run, with .metrics, .model, .history, .predictions, .predict(*paths), .export(*formats).
 
     Raises:
-        UserError: what the command answers with exit code 2.
+        UserError: where the command ends with exit code 2.
     """
-    in_memory = isinstance(data, tuple) or hasattr(data, "columns")
-    config = make_config(data=IN_MEMORY if in_memory else str(data), **knobs)
+    from keras_transfer.data.sources.specs import is_in_memory
+
+    config = make_config(data=IN_MEMORY if is_in_memory(data) else str(data), **knobs)
     before = progress.QUIET
     progress.set_quiet(quiet)
     try:
@@ -37,32 +45,123 @@ def transfer(data="demo", *, out=None, overwrite=False, quiet=False, **knobs):
 
 
 def run_transfer(config, data, out=None, overwrite=False):
-    """The whole way: examples -> examples -> model -> strategy -> scores -> run -> exports."""
+    """The whole way: examples -> dataset -> model -> strategy -> scores -> run -> exports."""
     clock = Clock()
     with clock("import"):
-        from keras_transfer import steps
+        from keras_transfer.backend import precision_and_seed
+        from keras_transfer.data.dataset import read_dataset
+        from keras_transfer.data.sources.specs import read_source
+        from keras_transfer.features.store import open_store
+        from keras_transfer.model.factory import build_for
+        from keras_transfer.run.recording import finish, recording, spec_of, write_results
+        from keras_transfer.strategies import find_strategy
     with clock("read"):
-        steps.check_config(config)
-        target = steps.check_target(out, overwrite)
-        source = steps.read_source(data, config.task)
-        dataset = steps.read_dataset(source, config)
-    with steps.recording(target, overwrite, source.name, config, dataset) as run:
-        with steps.precision(config):
+        spec = check(config)
+        check_target(out, overwrite)
+        source = read_source(data, config.task, config.modality)
+        dataset = read_dataset(source, spec, config)
+    features = open_store(config.cache_features, config.feature_precision)
+    target = choose_target(out, source.name, config)
+    with recording(target, config, dataset, overwrite) as run:
+        with precision_and_seed(config.precision, config.seed):
             with clock("build"):
-                model = steps.build(config, dataset.task)
+                model = build_for(dataset, config)
             with clock("fit"):
-                model, history = steps.find_strategy(config.strategy)(model, dataset, config)
-        clock.move("fit", "extract", dataset.store.seconds)
-        with clock("evaluate"):
-            scores, predictions = steps.evaluate(model, dataset, config)
+                fitted = find_strategy(config.strategy).fit(model, dataset, features, config)
+            clock.move("fit", "extract", features.seconds)
+            with clock("evaluate"):
+                scores, predictions = evaluate(fitted, dataset, features, config.seed)
         # features of val and test are computed when they are asked for
-        clock.move("evaluate", "extract", dataset.store.seconds - clock.seconds["extract"])
+        clock.move("evaluate", "extract", features.seconds - clock.seconds["extract"])
         with clock("write"):
-            steps.write(run, model, history, dataset, predictions, config)
+            model_spec = spec_of(dataset, base_name(config.base))
+            write_results(run, fitted, model_spec, dataset, predictions)
         with clock("export"):
-            steps.export(run, model, dataset, config)
-        steps.finish(run, scores, dataset, clock)
+            if config.export:
+                export(run, fitted, model_spec, dataset, config.seed)
+        finish(run, scores, fitted, dataset, features, clock.read())
     return run
+
+
+def check(config):
+    """Refuse what cannot work before anything is read; the InputSpec of what will be read."""
+    from keras_transfer.bases.build import build_base, describe_base
+    from keras_transfer.features.cache import cache_limit
+    from keras_transfer.features.choice import check_feature_precision
+    from keras_transfer.inputs import find_modality
+    from keras_transfer.model.trainable import check_part
+    from keras_transfer.strategies import check_strategy
+
+    spec = find_modality(config.modality).spec(describe_base(config.base), config)
+    check_strategy(config)
+    check_feature_precision(config.feature_precision)
+    cache_limit()
+    if config.trainable != "auto":
+        check_part(base_name(config.base), config.trainable)
+    if config.weights not in ("auto", "imagenet", "none"):
+        if not Path(config.weights).exists():
+            advice = "Use auto, imagenet, none, or a file or run folder"
+            raise UserError("no weights here", repr(config.weights), advice)
+        # a file that does not fit is refused at once
+        build_base(config.base, None, config.weights, spec)
+    return spec
+
+
+def check_target(out, overwrite):
+    """Refuse a folder for the run that is taken."""
+    from keras_transfer.run.folder import check_free
+
+    if out is not None:
+        check_free(Path(os.path.abspath(out)) if out else Path(""), overwrite)
+
+
+def choose_target(out, name, config):
+    """The run's folder; by default the next free one of its name.
+
+    Asked for only now: another run may have taken it while examples were read.
+    """
+    from keras_transfer.run.folder import next_folder
+
+    if out is not None:
+        return Path(os.path.abspath(out))
+    return next_folder(name, base_name(config.base), config.strategy)
+
+
+def evaluate(fitted, dataset, features, seed):
+    """(the `splits` of metrics.json, {split: predictions}) on val and test."""
+    import numpy as np
+
+    from keras_transfer.evaluate.splits import FEW, score_splits
+    from keras_transfer.features.predicting import predict_with_features
+    from keras_transfer.inputs.common.arrays import concatenate, take
+
+    indices = {split: dataset.indices(split) for split in ("val", "test")}
+    indices = {split: found for split, found in indices.items() if len(found)}
+    predictions = {
+        split: predict_with_features(fitted.model, dataset.examples, features, found)
+        for split, found in indices.items()
+    }
+    every = np.concatenate(list(indices.values()))
+    scores = score_splits(
+        dataset.task,
+        dataset.examples.table.iloc[every],
+        take(dataset.targets, every),
+        concatenate(list(predictions.values())),
+        (fitted.selected_on,),
+        seed,
+    )
+    for split, score in scores.items():
+        if score["n"] < FEW:
+            progress.warn(f"{split} has {count(score['n'], 'example')}: its score says little")
+    return scores, predictions
+
+
+def export(run, fitted, spec, dataset, seed):
+    """The default exports, proven and certified."""
+    from keras_transfer.export.certificate.evaluation_set import draw_evaluation_set
+
+    drawn = draw_evaluation_set(dataset, fitted.selected_on, seed)
+    run.export_model(fitted.model, spec, EXPORTS, drawn)
 
 
 class Clock:

@@ -4,9 +4,9 @@ import functools
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+
+from tests.support.drawing import SPLITS, plant_classes
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -48,34 +48,6 @@ def real_weights():
     return find
 
 
-def draw(kind, seed, size=48):
-    """A tiny image of one of three easy kinds: uint8 (size, size, 3)."""
-    generator = np.random.default_rng([seed, KINDS.index(kind)])
-    image = generator.integers(60, 120, (size, size, 3)).astype(np.uint8)
-    if kind == "red":
-        image[..., 0] += 110
-    elif kind == "stripes":
-        image[:: generator.integers(4, 7)] = 240
-    return image
-
-
-KINDS = ("grey", "red", "stripes")
-SPLITS = {"train": 12, "val": 6, "test": 6}
-
-
-def plant_classes(place, counts=12, name="photos", kinds=KINDS):
-    """Make `place/NAME/SPLIT/KIND/*.png`; without splits `NAME/KIND/*.png`."""
-    splits = counts if isinstance(counts, dict) else {"": counts}
-    for split_number, (split, count) in enumerate(splits.items()):
-        for kind in kinds:
-            folder = place / name / split / kind
-            folder.mkdir(parents=True)
-            for number in range(count):
-                image = draw(kind, 1000 * split_number + number)
-                Image.fromarray(image).save(folder / f"{number:03d}.png")
-    return place / name
-
-
 @pytest.fixture
 def class_folder(tmp_path):
     """`plant_classes` below `tmp_path`."""
@@ -95,13 +67,13 @@ def finished(tmp_path_factory):
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory):
     """(model, folder with every export for images of one size) of a tiny classification."""
-    from keras_transfer.export import FORMATS, export_model
-    from tests.tiny import images, predictions, spec, tiny_model
+    from keras_transfer.export import formats
+    from tests.support.tiny import export_model, images, predictions, spec, tiny_model
 
     folder = tmp_path_factory.mktemp("exports")
     model, pixels = tiny_model(), images(20)
-    for name in FORMATS:
+    for name in formats():
         if "any-size" not in name:
-            told, proof = spec(resize="crop"), (pixels, predictions(model, pixels))
-            export_model(model, name, folder, told, *proof, lambda: images(40, seed=5))
+            proof = (pixels, predictions(model, pixels), lambda: images(40, seed=5))
+            export_model(model, name, folder, spec(resize="crop"), *proof)
     return model, folder

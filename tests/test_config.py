@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
-from keras_transfer.config import LIMITS, TrainConfig, make_config, read_config
+from keras_transfer.config import TrainConfig, config_class, limits_of, make_config, read_config
 from keras_transfer.errors import UserError
+from keras_transfer.inputs.image import Settings
 
 
 def test_reads_back_what_it_wrote(tmp_path):
@@ -17,14 +18,16 @@ def test_reads_back_what_it_wrote(tmp_path):
 def test_every_knob_has_a_meaning():
     import inspect
 
-    source = inspect.getsource(TrainConfig)
-    for field in dataclasses.fields(TrainConfig):
+    source = inspect.getsource(TrainConfig) + inspect.getsource(Settings)
+    for field in dataclasses.fields(config_class()):
         after = source.split(f"    {field.name}: ")[1].split("\n", 1)[1].lstrip()
         assert after.startswith('"""'), f"{field.name} has no help"
 
 
 def test_limits_name_knobs():
-    assert set(LIMITS) <= {field.name for field in dataclasses.fields(TrainConfig)}
+    made = config_class()
+    assert "image_size" in limits_of(made)
+    assert set(limits_of(made)) <= {field.name for field in dataclasses.fields(made)}
 
 
 @pytest.mark.parametrize(

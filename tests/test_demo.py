@@ -101,16 +101,16 @@ def test_seeds_are_unique_and_materials_alike_in_all_kinds():
 def test_each_kind_is_in_both_splits_and_balanced():
     folder = demo.demo_folder(FEW)
     rows = read_rows(folder)
-    assert list(rows[0]) == ["path", "label", "split"]
+    assert list(rows[0]) == ["file_name", "label", "split"]
     counts = Counter((row["label"], row["split"]) for row in rows)
     assert counts == {(kind, s): n for kind in DEFECTS for s, n in (("train", 2), ("val", 1))}
     for row in rows:
-        assert row["path"].startswith(f"{row['split']}/{row['label']}/")
-        with Image.open(folder / row["path"]) as image:
+        assert row["file_name"].startswith(f"{row['split']}/{row['label']}/")
+        with Image.open(folder / row["file_name"]) as image:
             assert image.format == "JPEG"
             assert image.size[0] == image.size[1] in demo.SIZES
     drawn = {path.relative_to(folder).as_posix() for path in folder.rglob("*.jpg")}
-    assert drawn == {row["path"] for row in rows}
+    assert drawn == {row["file_name"] for row in rows}
 
 
 def test_a_second_call_draws_nothing(monkeypatch):
@@ -155,7 +155,7 @@ def test_two_at_once_end_with_one_whole_folder(cache):
     assert [path.name for path in cache.iterdir()] == [first.name]
     rows = read_rows(first)
     assert len(rows) == FEW * len(DEFECTS)
-    assert all((first / row["path"]).stat().st_size for row in rows)
+    assert all((first / row["file_name"]).stat().st_size for row in rows)
 
 
 def test_two_processes_at_once_end_with_one_whole_folder(cache):

@@ -1,4 +1,4 @@
-"""Exported files answer as the model does."""
+"""Exported files predict as the model does."""
 
 import os
 
@@ -10,26 +10,33 @@ from hypothesis import strategies as st
 from keras_transfer.backend import load_keras
 from keras_transfer.bases.table import FAMILIES
 from keras_transfer.errors import UserError
-from keras_transfer.export import FORMATS, export_model
-from keras_transfer.export.certificate.difference import (
-    TOLERANCE,
-    check_export,
-    logit_difference,
-)
-from keras_transfer.export.readers import BATCH, open_export
-from keras_transfer.export.tflite.floats import export_tflite
+from keras_transfer.export import TOLERANCE, formats, open_export
+from keras_transfer.export.common.network import Network
 from keras_transfer.model.float32_copy import float32_copy
-from tests.tiny import NAMES, OUTPUT, images, liven, predictions, spec, tiny_model
+from keras_transfer.runtimes.batching import FILE_BATCH_SIZE
+from tests.support.tiny import (
+    NAMES,
+    OUTPUT,
+    check_export,
+    difference,
+    export_model,
+    images,
+    liven,
+    predict_file,
+    predictions,
+    spec,
+    tiny_model,
+)
 
-FIXED = [name for name in FORMATS if "any-size" not in name]
-EXACT = [name for name, form in FORMATS.items() if form.exact]
+FIXED = [name for name in formats() if "any-size" not in name]
+EXACT = [name for name, form in formats().items() if form.exact]
 FAST = ("mobilenet_v2_0.35", "efficientnet_lite0", "vgg16")
 
 
 @pytest.mark.parametrize("task", list(OUTPUT))
 @pytest.mark.parametrize("format_name", EXACT)
-def test_a_file_answers_as_the_model(task, format_name, tmp_path):
-    model, pixels = tiny_model(task), images(BATCH + 3)
+def test_a_file_predicts_as_the_model(task, format_name, tmp_path):
+    model, pixels = tiny_model(task), images(FILE_BATCH_SIZE + 3)
     expected = predictions(model, pixels)
     assert expected.std(axis=0).min() > 0.1  # else nothing is proven
     report = export_model(model, format_name, tmp_path, spec(task), pixels, expected)
@@ -38,11 +45,11 @@ def test_a_file_answers_as_the_model(task, format_name, tmp_path):
     assert report["bytes"] > 1000
     assert check_export(report["path"], pixels, expected, task) == report["difference"]
     assert (tmp_path / "classes.txt").read_text(encoding="utf-8").splitlines() == NAMES
-    assert sorted(os.listdir(tmp_path)) == sorted(["classes.txt", FORMATS[format_name].file_name])
+    assert sorted(os.listdir(tmp_path)) == sorted(["classes.txt", formats()[format_name].file_name])
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16"])
-def test_the_twin_of_a_mixed_model_computes_in_float32(policy, tmp_path):
+def test_the_copy_of_a_mixed_model_computes_in_float32(policy, tmp_path):
     model, pixels = tiny_model(policy=policy), images(10)
     float32_model = float32_copy(model)
     assert {layer.compute_dtype for layer in float32_model.layers} == {"float32"}
@@ -54,11 +61,11 @@ def test_the_twin_of_a_mixed_model_computes_in_float32(policy, tmp_path):
         < 0.1
     )
     assert [layer.name for layer in float32_model.layers] == [layer.name for layer in model.layers]
-    export_tflite(model, tmp_path / "model.tflite", spec())
+    formats()["tflite"].write(Network(model, spec()), tmp_path / "model.tflite")
     assert check_export(tmp_path / "model.tflite", pixels, predictions(model, pixels)) < TOLERANCE
 
 
-def test_a_float32_model_is_its_own_twin():
+def test_a_float32_model_is_its_own_copy():
     model = tiny_model()
     assert float32_copy(model) is model
 
@@ -70,10 +77,10 @@ def test_a_wrong_file_fails_the_check_and_is_not_kept(format_name, exported, tmp
     kernel, bias = other.get_layer("head").get_weights()
     other.get_layer("head").set_weights([kernel, bias + np.array([0.05, 0, 0])])
     wrong = predictions(other, pixels)
-    file_name = FORMATS[format_name].file_name
+    file_name = formats()[format_name].file_name
     assert check_export(folder / file_name, pixels, predictions(model, pixels)) < TOLERANCE
     assert check_export(folder / file_name, pixels, wrong) > TOLERANCE
-    with pytest.raises(UserError, match="does not answer as the model"):
+    with pytest.raises(UserError, match="does not predict as the model"):
         export_model(model, format_name, tmp_path, spec(), pixels, wrong)
     assert os.listdir(tmp_path) == []
 
@@ -85,27 +92,27 @@ def test_the_difference_is_that_of_the_logits(seed, shift):
     logits -= logits.mean(axis=1, keepdims=True)
     moved = logits + np.array([shift, -shift, 0, 0])
     softmax = [np.exp(z) / np.exp(z).sum(axis=1, keepdims=True) for z in (moved, logits)]
-    assert logit_difference(*softmax, "classification") == pytest.approx(shift / np.ptp(logits))
+    assert difference(*softmax, "classification") == pytest.approx(shift / np.ptp(logits))
     sigmoid = [1 / (1 + np.exp(-np.clip(z, None, 8))) for z in (moved, logits)]
     clipped = np.abs(np.clip(moved, None, 8) - np.clip(logits, None, 8)).max()
     wanted = clipped / np.ptp(np.clip(logits, None, 8))
-    assert logit_difference(*sigmoid, "multilabel") == pytest.approx(wanted)
+    assert difference(*sigmoid, "multilabel") == pytest.approx(wanted)
     # a target in small units counts as much as one in large units
     units = np.array([1.0, 1.0, 1e-3, 1e3])
     largest = (np.array([shift, shift]) / np.ptp(logits, axis=0)[:2]).max()
-    found = logit_difference(moved * units, logits * units, "regression")
+    found = difference(moved * units, logits * units, "regression")
     assert found == pytest.approx(largest)
 
 
-def test_the_difference_of_extreme_answers_is_a_number():
+def test_the_difference_of_extreme_predictions_is_a_number():
     sure = np.array([[1.0, 0.0], [0.0, 1.0]])
-    assert logit_difference(sure, sure, "classification") == 0.0
-    assert logit_difference(sure, sure, "multilabel") == 0.0
-    assert logit_difference(sure, sure[::-1], "classification") == 1.0
-    assert logit_difference(np.full((2, 2), np.nan), sure, "classification") == float("inf")
-    assert logit_difference(sure[:1], sure, "classification") == float("inf")
+    assert difference(sure, sure, "classification") == 0.0
+    assert difference(sure, sure, "multilabel") == 0.0
+    assert difference(sure, sure[::-1], "classification") == 1.0
+    assert difference(np.full((2, 2), np.nan), sure, "classification") == float("inf")
+    assert difference(sure[:1], sure, "classification") == float("inf")
     even = np.full((2, 2), 0.5)
-    assert logit_difference(even, even, "classification") == 0.0
+    assert difference(even, even, "classification") == 0.0
 
 
 def test_quiet_exporting_and_checking_are_silent(tmp_path, capfd, monkeypatch):
@@ -113,18 +120,18 @@ def test_quiet_exporting_and_checking_are_silent(tmp_path, capfd, monkeypatch):
     model, pixels = tiny_model(), images(4)
     expected = predictions(model, pixels)
     capfd.readouterr()
-    for name in FORMATS:
+    for name in formats():
         export_model(model, name, tmp_path, spec(), pixels, expected, lambda: images(20, seed=5))
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_is_no_export_is_said_to_be_none(tmp_path, exported):
+def test_what_is_no_export_is_refused(tmp_path, exported):
     (tmp_path / "text.tflite").write_text("hello")
     with pytest.raises(UserError, match="no TFLite file"):
         open_export(tmp_path / "text.tflite")
-    with pytest.raises(UserError, match="no SavedModel"):
+    with pytest.raises(UserError, match="no exported model"):
         open_export(tmp_path)
-    with pytest.raises(UserError, match="known are"):
+    with pytest.raises(UserError, match="Known are"):
         open_export(tmp_path / "model.bin")
     with pytest.raises(UserError, match="no exported model"):
         open_export(tmp_path / "absent.onnx")
@@ -135,7 +142,7 @@ def test_what_is_no_export_is_said_to_be_none(tmp_path, exported):
     with pytest.raises(UserError, match="no OpenVINO file"):
         open_export(tmp_path / "text.xml")
     with pytest.raises(UserError, match="16, 16, 3"):
-        open_export(exported[1] / "model.tflite").predict_arrays(images(1, size=20))
+        predict_file(exported[1] / "model.tflite", images(1, size=20))
 
 
 def test_an_unknown_format_and_another_backend_are_refused(tmp_path, monkeypatch):

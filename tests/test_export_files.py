@@ -8,13 +8,18 @@ import pytest
 
 from keras_transfer import environment
 from keras_transfer.errors import UserError
-from keras_transfer.export import FORMATS, export_model
-from keras_transfer.export.certificate.difference import check_export
-from keras_transfer.export.tflite import floats
-from tests.tiny import images, predictions, spec, tiny_model
+from keras_transfer.export import formats, tflite
+from tests.support.tiny import (
+    check_export,
+    export_model,
+    images,
+    predictions,
+    spec,
+    tiny_model,
+)
 
 
-@pytest.mark.parametrize("format_name", list(FORMATS))
+@pytest.mark.parametrize("format_name", list(formats()))
 def test_an_export_replaces_the_one_before(format_name, tmp_path):
     pixels = images(4)
     for seed in (0, 1):
@@ -32,7 +37,7 @@ def test_a_failed_conversion_leaves_what_was_there(tmp_path, monkeypatch):
     def fail(traced, weights, settings=None):
         raise UserError("TFLite has no such operation", "Betainc")
 
-    monkeypatch.setattr(floats, "convert_traced", fail)
+    monkeypatch.setattr(tflite, "convert_traced", fail)
     model, pixels = tiny_model(), images(2)
     with pytest.raises(UserError, match="Betainc"):
         export_model(model, "tflite", tmp_path, spec(), pixels, None)
@@ -69,13 +74,13 @@ def test_a_place_that_takes_no_file_is_one_line(tmp_path):
 FULL_DISK = """
 import os, resource, sys
 sys.path[:0] = sys.argv[2:4]
-from tests.tiny import predictions, spec, images, tiny_model
+from tests.support.tiny import export_model, images, predictions, spec, tiny_model
 from keras_transfer.errors import UserError
-from keras_transfer.export import FORMATS, export_model
+from keras_transfer.export import TOLERANCE, formats, open_export
 model, pixels = tiny_model(), images(2)
 expected = predictions(model, pixels)
 resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))  # a file of 501 bytes cannot be written
-for name in FORMATS:
+for name in formats():
     try:
         export_model(model, name, sys.argv[1], spec(), pixels, expected, lambda: pixels)
     except UserError as error:
@@ -95,7 +100,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    count = len(FORMATS)
-    assert [line.split()[0] for line in lines[:count]] == list(FORMATS)
+    count = len(formats())
+    assert [line.split()[0] for line in lines[:count]] == list(formats())
     assert all("cannot be written" in line for line in lines[:count])
     assert lines[count:] == ["[]"]

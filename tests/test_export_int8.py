@@ -5,13 +5,21 @@ import pytest
 
 from keras_transfer.backend import load_keras
 from keras_transfer.errors import UserError
-from keras_transfer.export import export_model
-from keras_transfer.export.readers import open_export
+from keras_transfer.export.common.network import Network
 from keras_transfer.export.tflite import int8
 from keras_transfer.export.tflite.calibration import Calibrated
 from keras_transfer.export.tflite.int8 import Quantiser, blend
-from keras_transfer.runtimes.litert import trace
-from tests.tiny import images, liven, predictions, spec, tiny_model
+from keras_transfer.runtimes.conversion import trace
+from keras_transfer.runtimes.litert import LiteRTRuntime
+from tests.support.tiny import (
+    export_model,
+    images,
+    liven,
+    predict_file,
+    predictions,
+    spec,
+    tiny_model,
+)
 
 
 def test_int8_reads_plain_pixels_whatever_the_training_examples_are(tmp_path):
@@ -20,13 +28,13 @@ def test_int8_reads_plain_pixels_whatever_the_training_examples_are(tmp_path):
     expected = predictions(model, pixels)
     written = export_model(model, "tflite-int8", tmp_path, spec(), pixels, expected, lambda: dim)
     assert written["input"] == "uint8"
-    reader = open_export(written["path"])
-    assert reader.source["quantization"] == (1.0, 0)
-    assert np.abs(reader.predict_arrays(pixels) - expected).max() < 0.2
+    (source,) = LiteRTRuntime(written["path"]).inputs
+    assert source["quantization"] == (1.0, 0)
+    assert np.abs(predict_file(written["path"], pixels) - expected).max() < 0.2
 
 
 def quantiser(sample):
-    return Quantiser(tiny_model(), spec(), sample)
+    return Quantiser(Network(tiny_model(), spec()), sample)
 
 
 def test_the_first_recipe_that_agrees_enough_is_taken(monkeypatch):
@@ -87,5 +95,5 @@ def test_a_blend_is_half_of_one_example_and_half_of_another():
     sample = images(7)
     blends = blend(sample, 5)
     assert (blends.shape, blends.dtype) == ((5, *sample.shape[1:]), np.uint8)
-    halves = [(sample[0].astype(float) + other) / 2 for other in sample[1:]]
-    assert min(np.abs(blends[0] - half).max() for half in halves) <= 0.5
+    blended = [(sample[0].astype(float) + other) / 2 for other in sample[1:]]
+    assert min(np.abs(blends[0] - half).max() for half in blended) <= 0.5

@@ -10,9 +10,17 @@ import pytest
 from PIL import Image
 
 from keras_transfer.backend import load_tensorflow
-from keras_transfer.export.saved_model import export_saved_model
+from keras_transfer.export.common.network import Network
+from keras_transfer.export.saved_model import write
 from keras_transfer.inputs.image.reading import RESIZES, load_image
-from tests.tiny import NAMES, SIZE, images, predictions, spec, tiny_model
+from tests.support.tiny import (
+    NAMES,
+    SIZE,
+    images,
+    predictions,
+    spec,
+    tiny_model,
+)
 
 
 def image_bytes(image, kind, **settings):
@@ -48,7 +56,7 @@ def encoded_kinds():
 @pytest.mark.parametrize("resize", RESIZES)
 def test_encoded_images_are_read_as_in_training(resize, tmp_path):
     model, kinds = tiny_model(), encoded_kinds()
-    export_saved_model(model, tmp_path / "saved", spec(resize=resize))
+    write(Network(model, spec(resize=resize)), tmp_path / "saved")
     tf = load_tensorflow()
     served = tf.saved_model.load(str(tmp_path / "saved")).signatures["serving_default"](
         image_bytes=tf.constant(list(kinds.values()))
@@ -68,9 +76,9 @@ sys.modules["keras"] = None
 import tensorflow as tf
 signatures = tf.saved_model.load(sys.argv[1]).signatures
 data = open(sys.argv[2], "rb").read()
-answer = signatures["serving_default"](image_bytes=tf.constant([data, data]))
+found = signatures["serving_default"](image_bytes=tf.constant([data, data]))
 names = [name.decode() for name in signatures["classes"]()["classes"].numpy()]
-print(ascii(names), answer["probabilities"].numpy().tolist(), sep="\\n")
+print(ascii(names), found["probabilities"].numpy().tolist(), sep="\\n")
 """
 
 

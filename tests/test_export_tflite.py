@@ -8,27 +8,35 @@ import pytest
 
 from keras_transfer.backend import load_keras, load_tensorflow
 from keras_transfer.errors import UserError
-from keras_transfer.export.names import read_names
-from keras_transfer.export.readers import BATCH, open_export
+from keras_transfer.export import open_export
+from keras_transfer.export.common.network import Network
+from keras_transfer.export.tflite import write
 from keras_transfer.export.tflite.float16_weights import to_float16_weights
-from keras_transfer.export.tflite.floats import export_tflite
-from keras_transfer.export.tflite.metadata import append_files
-from keras_transfer.runtimes.litert import convert
-from tests.tiny import NAMES, SIZE, images, liven, predictions, spec, tiny_model
+from keras_transfer.export.tflite.metadata import add_files
+from keras_transfer.runtimes.batching import FILE_BATCH_SIZE
+from keras_transfer.runtimes.conversion import convert
+from tests.support.tiny import (
+    NAMES,
+    SIZE,
+    images,
+    liven,
+    predict_file,
+    predictions,
+    spec,
+    tiny_model,
+)
 
 
 def test_the_tflite_file_takes_any_batch_and_holds_the_names(exported):
     model, folder = exported
-    path, pixels = folder / "model.tflite", images(BATCH + 2)
+    path, pixels = folder / "model.tflite", images(FILE_BATCH_SIZE + 2)
     expected = predictions(model, pixels)
-    for n in (1, 5, BATCH + 2):
-        np.testing.assert_allclose(
-            open_export(path).predict_arrays(pixels[:n]), expected[:n], atol=1e-5
-        )
+    for n in (1, 5, FILE_BATCH_SIZE + 2):
+        np.testing.assert_allclose(predict_file(path, pixels[:n]), expected[:n], atol=1e-5)
     with zipfile.ZipFile(path) as archive:
         assert archive.namelist() == ["labels.txt", "keras_transfer.json"]
         assert archive.testzip() is None
-    assert read_names(path) == tuple(NAMES)
+    assert open_export(path).spec.outputs == tuple(NAMES)
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(path))
@@ -43,16 +51,17 @@ def test_the_tflite_file_takes_any_batch_and_holds_the_names(exported):
 def test_equal_models_are_equal_files(tmp_path):
     for name in ("a.tflite", "b.tflite"):
         load_keras().utils.clear_session()  # else the second one's layers have other names
-        export_tflite(tiny_model(seed=3), tmp_path / name, spec())
+        write(Network(tiny_model(seed=3), spec()), tmp_path / name)
     assert (tmp_path / "a.tflite").read_bytes() == (tmp_path / "b.tflite").read_bytes()
 
 
 def test_a_file_without_names_has_none(tmp_path):
-    (tmp_path / "bare.tflite").write_bytes(b"flatbuffer")
-    assert read_names(tmp_path / "bare.tflite") == ()
-    (tmp_path / "named.tflite").write_bytes(append_files(b"flatbuffer", spec(names=["a\nb", "c"])))
-    assert read_names(tmp_path / "named.tflite") == ("a b", "c")
-    assert (tmp_path / "named.tflite").read_bytes().startswith(b"flatbuffer")
+    bare = convert(tiny_model(), "probabilities")
+    (tmp_path / "bare.tflite").write_bytes(bare)
+    assert open_export(tmp_path / "bare.tflite").spec is None
+    (tmp_path / "named.tflite").write_bytes(add_files(bare, spec(names=["a\nb", "c", "d"])))
+    assert open_export(tmp_path / "named.tflite").spec.outputs == ("a b", "c", "d")
+    assert (tmp_path / "named.tflite").read_bytes().startswith(bare)
 
 
 def test_an_operation_that_tflite_lacks_is_named(tmp_path, capfd):
@@ -62,7 +71,7 @@ def test_an_operation_that_tflite_lacks_is_named(tmp_path, capfd):
     x = keras.layers.Lambda(lambda x: tf.math.betainc(x, x, x / 255), output_shape=(3,))(x)
     model = keras.Model(pixels, keras.layers.Dense(3, name="head")(x))
     with pytest.raises(UserError, match="found: Betainc"):
-        export_tflite(model, tmp_path / "model.tflite", spec())
+        write(Network(model, spec()), tmp_path / "model.tflite")
     assert os.listdir(tmp_path) == []
     assert capfd.readouterr().err == ""
 
@@ -88,7 +97,7 @@ def float32_file():
     return model, convert(model, "probabilities")
 
 
-def test_heavy_kernels_that_float16_reaches_are_halved(float32_file):
+def test_heavy_kernels_that_float16_reaches_are_reduced(float32_file):
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_content=to_float16_weights(float32_file[1]))
@@ -98,19 +107,19 @@ def test_heavy_kernels_that_float16_reaches_are_halved(float32_file):
     assert "large" in reduced[0]
 
 
-def test_halves_answer_nearly_as_the_model(float32_file, tmp_path):
+def test_float16_weights_predict_nearly_as_the_model(float32_file, tmp_path):
     model, whole = float32_file
     half = to_float16_weights(whole)
     assert len(half) < len(whole) - 2 * 8 * 256 + 500  # of the name and the operation
     (tmp_path / "half.tflite").write_bytes(half)
     pixels = images(6)
-    found = open_export(tmp_path / "half.tflite").predict_arrays(pixels)
+    found = predict_file(tmp_path / "half.tflite", pixels)
     np.testing.assert_allclose(found, predictions(model, pixels), atol=2e-3)
     assert to_float16_weights(half) == to_float16_weights(to_float16_weights(half))
     assert to_float16_weights(half).count(b"/half") == 1
 
 
-def test_weights_behind_the_flatbuffer_are_not_halved(float32_file):
+def test_weights_behind_the_flatbuffer_are_not_reduced(float32_file):
     import flatbuffers
     from tensorflow.lite.python import schema_py_generated as schema
 

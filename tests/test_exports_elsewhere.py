@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 
 from keras_transfer.errors import UserError
-from keras_transfer.export import FORMATS
-from keras_transfer.export.readers import open_export
+from keras_transfer.export import formats, open_export
 from keras_transfer.run.folder import Run
 from keras_transfer.run.predictor import Predictor
-from tests.commands import run_command
+from tests.support.commands import run_command
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,14 +26,14 @@ def everywhere(finished, tmp_path_factory):
     folder = tmp_path_factory.mktemp("everywhere") / "run"
     shutil.copytree(run.folder, folder)
     run = Run.open(folder)
-    run.export(*FORMATS)
+    run.export(*formats())
     return run, photos
 
 
-@pytest.mark.parametrize("name", list(FORMATS))
+@pytest.mark.parametrize("name", list(formats()))
 def test_any_exported_file_is_scored_like_a_run(name, everywhere, capsys):
     run, photos = everywhere
-    exported = Predictor.load(run.folder / "exports" / FORMATS[name].file_name)
+    exported = Predictor.load(run.folder / "exports" / formats()[name].file_name)
     assert exported.spec.outputs == run.classes
     assert exported.spec.task == "classification"
     splits = exported.evaluate(photos)
@@ -43,7 +42,7 @@ def test_any_exported_file_is_scored_like_a_run(name, everywhere, capsys):
     for split, scores in splits.items():
         assert scores["used_for_selection"] == (split == "train")
         apart = scores["accuracy"]["value"] - wanted[split]["accuracy"]["value"]
-        assert abs(apart) <= (0 if FORMATS[name].exact else 0.1)
+        assert abs(apart) <= (0 if formats()[name].exact else 0.1)
     assert "trained it" in capsys.readouterr().err
 
 
@@ -55,12 +54,12 @@ def test_evaluate_and_predict_take_an_exported_file(everywhere):
     assert set(json.loads(out)["splits"]) == {"train", "val", "test"}
     code, out, _ = run_command("predict", "--model", file, photos / "val" / "red", "--json")
     assert code == 0
-    assert [said["predicted"] for said in json.loads(out)].count("red") >= 5
+    assert [found["predicted"] for found in json.loads(out)].count("red") >= 5
 
 
 def test_files_that_are_none_of_ours_are_refused(everywhere, tmp_path):
     run, _ = everywhere
-    from keras_transfer.runtimes.litert import convert
+    from keras_transfer.runtimes.conversion import convert
 
     (tmp_path / "bare.tflite").write_bytes(convert(run.model))
     with pytest.raises(UserError, match="does not say what its outputs mean"):
@@ -79,11 +78,11 @@ def test_exports_need_the_images_that_were_learned_from(finished, tmp_path):
     with pytest.raises(UserError, match="needs training examples"):
         moved.export("tflite-int8")
     found = moved.export("tflite")
-    assert "same_pixels" not in found["tflite"]
+    assert "same_inputs" not in found["tflite"]
     assert found["tflite"]["difference"] < 1e-3
     assert moved.export("tflite-int8", data=tmp_path / "photos")["tflite-int8"]["passed"]
     next((tmp_path / "photos" / "train" / "red").iterdir()).unlink()
-    with pytest.raises(UserError, match="not the images"):
+    with pytest.raises(UserError, match="not the examples"):
         moved.export("tflite", data=tmp_path / "photos")
 
 
@@ -93,13 +92,13 @@ def test_mediapipe_loads_the_file_as_it_is(name, everywhere):
     from mediapipe.tasks.python import BaseOptions, vision
 
     run, photos = everywhere
-    file = run.folder / "exports" / FORMATS[name].file_name
+    file = run.folder / "exports" / formats()[name].file_name
     options = vision.ImageClassifierOptions(BaseOptions(model_asset_path=str(file)))
     images = sorted(photos.glob("val/*/*.png"))
     from keras_transfer.inputs.image.reading import load_image
 
     pixels = np.stack([load_image(image, 64) for image in images])
-    expected = open_export(file).predict_arrays(pixels)
+    expected = open_export(file).runtime(pixels)
     with vision.ImageClassifier.create_from_options(options) as classifier:
         for image, wanted in zip(pixels, expected, strict=True):
             image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=image)
@@ -128,10 +127,12 @@ def test_metadata_says_what_phones_read(everywhere):
     for name, floats in (("model.tflite", True), ("model-int8.tflite", False)):
         whole = flatbuffer_utils.read_model(str(run.folder / "exports" / name))
         (entry,) = [m for m in whole.metadata if m.name == b"TFLITE_METADATA"]
-        told = schema.ModelMetadataT.InitFromPackedBuf(bytes(whole.buffers[entry.buffer].data), 0)
-        assert b"grey, red, stripes" in told.description
-        assert b"Apache-2.0" in told.license
-        (graph,) = told.subgraphMetadata
+        described = schema.ModelMetadataT.InitFromPackedBuf(
+            bytes(whole.buffers[entry.buffer].data), 0
+        )
+        assert b"grey, red, stripes" in described.description
+        assert b"Apache-2.0" in described.license
+        (graph,) = described.subgraphMetadata
         (pixels,), (prediction,) = graph.inputTensorMetadata, graph.outputTensorMetadata
         assert isinstance(pixels.content.contentProperties, schema.ImagePropertiesT)
         assert bool(pixels.processUnits) == floats
@@ -156,8 +157,8 @@ def test_the_code_of_the_server_page_runs(place, everywhere, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     if place < 4:
-        said = dict(line.rsplit(" ", 1) for line in done.stdout.splitlines())
-        assert set(said) == set(run.classes)
-        assert max(said, key=lambda name: float(said[name])) == "red"
+        found = dict(line.rsplit(" ", 1) for line in done.stdout.splitlines())
+        assert set(found) == set(run.classes)
+        assert max(found, key=lambda name: float(found[name])) == "red"
     else:
-        assert "8 golden images answered alike" in done.stdout
+        assert "8 golden images are predicted alike" in done.stdout

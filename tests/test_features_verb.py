@@ -6,7 +6,7 @@ from keras_transfer.features.disk import DiskStore
 from keras_transfer.features.store import FeatureStore
 from keras_transfer.model.cut import cut
 from keras_transfer.model.factory import build_model
-from tests.commands import run_command
+from tests.support.commands import run_command
 from tests.test_strategies import SMALL, tiny_dataset
 
 
@@ -21,7 +21,7 @@ def test_the_verb_lists_checks_and_clears(tmp_path, monkeypatch):
     code, out, _ = run_command("features", "list")
     assert code == 0
     assert [line.split()[0] for line in out.splitlines()[1:3]] == [SMALL, SMALL]
-    assert "changed, no. 2" in out
+    assert "view no. 2" in out
     assert run_command("features", "verify")[:2] == (0, "72 features checked, 0 damaged\n")
     file = next((tmp_path / "features").glob("*.rows"))
     file.write_bytes(b"\0" * file.stat().st_size)
@@ -30,7 +30,7 @@ def test_the_verb_lists_checks_and_clears(tmp_path, monkeypatch):
     assert not (tmp_path / "features").exists()
 
 
-def test_a_broken_index_is_said_and_can_be_cleared(tmp_path, monkeypatch):
+def test_a_broken_index_is_named_and_can_be_cleared(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_TRANSFER_CACHE", str(tmp_path))
     (tmp_path / "features").mkdir()
     (tmp_path / "features" / "index.sqlite").write_bytes(b"no database" * 1000)

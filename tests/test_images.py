@@ -1,6 +1,7 @@
 """One image: every kind is read alike, broken ones are refused in words."""
 
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from PIL import Image
 from keras_transfer.errors import ExampleError
 from keras_transfer.inputs.image import decoders
 from keras_transfer.inputs.image import reading as images
-from tests.odd_images import (
+from tests.support.odd_images import (
     QUARTERS,
     STORED_TURNED,
     bomb_bytes,
+    heic_bytes,
     make_odd_images,
     noise,
     png_bytes,
@@ -35,7 +37,15 @@ READ = {  # what make_odd_images calls it: how far a pixel may be from the drawi
     "animated GIF": 8,
     "palette PNG": 8,
 }
-READ_LOSSY = ("plain JPEG", "progressive JPEG", "CMYK JPEG", "EXIF-rotated JPEG")
+READ_LOSSY = (
+    "plain JPEG",
+    "progressive JPEG",
+    "CMYK JPEG",
+    "EXIF-rotated JPEG",
+    "AVIF",
+    "HEIC",
+)
+GREY = ("grey JPEG", "grey-alpha PNG", "one-bit PNG", "grey AVIF", "grey HEIC")
 REFUSED = {  # what it is: the reason
     "truncated jpg": "cut short or damaged",
     "truncated png": "cut short or damaged",
@@ -43,11 +53,22 @@ REFUSED = {  # what it is: the reason
     "truncated gif": "cut short or damaged",
     "truncated bmp": "cut short or damaged",
     "truncated tiff": "cut short or damaged",
+    "truncated avif": "cut short or damaged",
+    "truncated heic": "cut short or damaged",
     "empty file": "the file is empty",
-    "text": "not an image (jpeg, png, bmp, gif, webp, tiff)",
+    "text": "not an image (jpeg, png, bmp, gif, webp, tiff, avif, heic)",
     "30,000 x 30,000": "30000 x 30000 is over 200000000 pixels (--max-pixels)",
 }
-KINDS = {"jpeg": "JPEG", "png": "PNG", "bmp": "BMP", "gif": "GIF", "webp": "WEBP", "tiff": "TIFF"}
+KINDS = {
+    "jpeg": "JPEG",
+    "png": "PNG",
+    "bmp": "BMP",
+    "gif": "GIF",
+    "webp": "WEBP",
+    "tiff": "TIFF",
+    "avif": "AVIF",
+    "heic": "HEIF",
+}
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +77,8 @@ def odd(tmp_path_factory):
 
 
 def encoded(pixels, kind, **options):
+    if kind == "HEIF":
+        return heic_bytes(Image.fromarray(pixels))
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, kind, **options)
     return file.getvalue()
@@ -91,8 +114,16 @@ def test_alpha_is_laid_on_white(odd, what):
     assert (pixels[:, half:] == quarters()[:, half:]).all()
 
 
+@pytest.mark.parametrize("what", ["alpha AVIF", "alpha HEIC"])
+def test_alpha_of_lossy_kinds_is_laid_on_white(odd, what):
+    found, expected = quarter_colours(images.read_image(odd[what])), quarter_colours(quarters())
+    for row, column in QUARTERS:
+        colour = expected[row, column] if column else np.full(3, 255)
+        assert np.abs(found[row, column] - colour).max() < 6, (row, column)
+
+
 def test_grey_images_have_three_equal_channels(odd):
-    for what in ("grey JPEG", "grey-alpha PNG", "one-bit PNG"):
+    for what in GREY:
         pixels = images.read_image(odd[what])
         assert pixels.shape == quarters().shape
         assert (pixels == pixels[..., :1]).all()
@@ -100,9 +131,9 @@ def test_grey_images_have_three_equal_channels(odd):
 
 
 @pytest.mark.parametrize("orientation", STORED_TURNED)
-@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tiff"])
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tiff", "avif", "heic"])
 def test_exif_rotation_is_applied(tmp_path, orientation, ending):
-    options = {} if ending in ("png", "tiff") else {"quality": 95}
+    options = {} if ending in ("png", "tiff", "heic") else {"quality": 95}
     file = save_turned(tmp_path / f"turned.{ending}", orientation, **options)
     pixels = images.read_image(file)
     assert pixels.shape == quarters().shape
@@ -121,8 +152,8 @@ def test_broken_images_are_refused_in_words_and_in_silence(odd, what, capfd):
 
 
 def test_every_odd_image_has_its_test(odd):
-    greys = {"16-bit grey PNG", "16-bit grey TIFF", "grey JPEG", "grey-alpha PNG", "one-bit PNG"}
-    tested = {*READ, *READ_LOSSY, *REFUSED, *greys, "alpha PNG", "alpha WebP"}
+    alpha = {"alpha PNG", "alpha WebP", "alpha AVIF", "alpha HEIC"}
+    tested = {*READ, *READ_LOSSY, *REFUSED, *GREY, *alpha, "16-bit grey PNG", "16-bit grey TIFF"}
     assert tested == set(odd)
 
 
@@ -222,6 +253,63 @@ def test_pngs_with_transparency_or_exif_take_the_careful_way(tmp_path):
     assert decoders.decode_fast(turned, "png", decoders.open_image(turned)) is None
     gamma = png_bytes(quarters(), chunks=[(b"gAMA", (45455).to_bytes(4, "big"))])
     assert (decoders.decode_fast(gamma, "png", None) == quarters()).all()
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
+def test_limit_of_pixels_holds_for_boxed_kinds_before_they_are_decoded(kind, monkeypatch):
+    data = encoded(quarters(), kind)
+    assert images.read_image(data, max_pixels=96 * 64).shape == (64, 96, 3)
+    monkeypatch.setattr(images, "decode_carefully", lambda image: pytest.fail("was decoded"))
+    with pytest.raises(ExampleError, match="96 x 64 is over 6143 pixels"):
+        images.read_image(data, max_pixels=96 * 64 - 1)
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
+def test_damaged_boxed_kinds_are_read_or_refused_in_words_and_in_silence(kind, capfd):
+    whole, refused = encoded(quarters(), kind), 0
+    for seed in range(200):
+        damaged, random = bytearray(whole), np.random.default_rng(seed)
+        for at in random.integers(32, len(whole), 4):
+            damaged[at] = random.integers(256)
+        try:
+            assert images.read_image(bytes(damaged), max_pixels=10**6).ndim == 3
+        except ExampleError:
+            refused += 1
+    assert refused > 20
+    assert capfd.readouterr() == ("", "")
+
+
+def test_heic_without_its_extra_names_the_command_that_helps(odd, monkeypatch):
+    images.read_image(odd["HEIC"])  # Pillow has learned it now
+    monkeypatch.delitem(Image.OPEN, "HEIF")
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "pillow_heif", None)
+        with pytest.raises(ExampleError) as refusal:
+            images.read_image(odd["HEIC"])
+        images.read_image(odd["AVIF"])
+    assert str(refusal.value) == "HEIC needs an extra: pip install 'keras_transfer[heic]'"
+    images.read_image(odd["HEIC"])  # installed since
+
+
+@pytest.mark.parametrize(
+    ("brands", "kind"),
+    [
+        ((b"avif", b"mif1", b"miaf"), "avif"),
+        ((b"mif1", b"miaf", b"avif"), "avif"),
+        ((b"avis", b"avif", b"msf1"), "avif"),
+        ((b"heic", b"mif1", b"avif"), "heic"),
+        ((b"mif1", b"heix"), "heic"),
+        ((b"msf1", b"hevc"), "heic"),
+        ((b"mif1", b"miaf"), "heic"),
+        ((b"heim",), "heic"),
+        ((b"isom", b"mp41"), ""),
+        ((b"crx ", b"isom"), ""),
+    ],
+)
+def test_boxed_kinds_are_known_by_their_brands(brands, kind):
+    size = (12 + 4 * len(brands)).to_bytes(4, "big")
+    box = size + b"ftyp" + brands[0] + bytes(4) + b"".join(brands[1:])
+    assert images.image_kind(box + b"avifheic") == kind  # what follows the box is not in it
 
 
 def test_kinds_and_endings(odd):

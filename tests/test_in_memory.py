@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_transfer.data.sources.specs import infer_task, read_source
+from keras_transfer.data.sources.specs import read_source
 from keras_transfer.errors import UserError
-from tests.planting import plant, refusal
+from tests.support.planting import plant, refusal
 
 # Python
 
@@ -23,7 +23,7 @@ def test_dataframe_paths_are_relative_to_the_working_directory(tmp_path, monkeyp
     assert list(source.table["path"]) == [str(tmp_path / "in/1.png"), str(tmp_path / "2.png")]
     assert list(source.table["shown"]) == ["1.png", "../2.png"]
     assert (source.name, source.root) == ("table", None)
-    assert "lacks a column path" in refusal(frame[["label"]])
+    assert "lacks a column file_name" in refusal(frame[["label"]])
 
 
 def test_dataframe_labels_of_many_types(tmp_path, monkeypatch):
@@ -57,10 +57,10 @@ def test_arrays(monkeypatch):
         assert read.shape == pixels.shape
         assert (read == pixels[..., :1]).all()
     targets = read_source((pixels, np.arange(8).reshape(4, 2) / 4))
-    assert targets.targets == ("0", "1")
+    assert targets.numbers == ("0", "1")
     assert list(targets.table["label"])[1] == (0.5, 0.75)
     several = read_source((pixels, [("a",), ("a", "b"), (), ("b",)]))
-    assert infer_task(several.table, several) == "multilabel"
+    assert several.task == "multilabel"
 
 
 def test_arrays_that_are_refused():

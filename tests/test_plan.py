@@ -10,8 +10,8 @@ from keras_transfer.features.plan import plan_storing
 from keras_transfer.model.cut import cut
 from keras_transfer.model.factory import build_model
 from keras_transfer.model.trainable import set_trainable
-from keras_transfer.strategies import recipes
-from keras_transfer.strategies.fine_tuning import plan_tuning
+from keras_transfer.strategies import Facts
+from keras_transfer.strategies.fine_tuning import stages
 from keras_transfer.tasks import make_task
 
 SMALL = "mobilenet_v2_0.35"
@@ -30,23 +30,34 @@ def test_when_storing_pays():
     assert plan.stored
     assert (plan.count, plan.bytes) == (4000, 4000 * 4 * 4 * 32 * 4)
     assert plan_storing(prefix, 1000, 4, 20, 10**9, "float16").bytes == plan.bytes // 2
-    assert "30 versions of each example" in plan_storing(prefix, 1000, 30, 20, 10**9).why
-    assert "may be used" in plan_storing(prefix, 1000, 4, 20, 10**6).why
-    assert "all of the base trains" in plan_storing(prefix_of("all"), 10, 1, 20, 10**9).why
+    assert "30 views of each example" in plan_storing(prefix, 1000, 30, 20, 10**9).reason
+    assert "may be used" in plan_storing(prefix, 1000, 4, 20, 10**6).reason
+    assert "all of the base trains" in plan_storing(prefix_of("all"), 10, 1, 20, 10**9).reason
 
 
-def test_versions_are_no_more_than_the_epochs_look_at():
-    model = build_model(SMALL, image_size=64, weights="none")
+def test_views_are_no_more_than_the_epochs_look_at():
+    facts = Facts(200, 100, 80, "train", TASK)
     config = make_config(base=SMALL, strategy="fine_tuning", epochs=3)
-    recipe = recipes.fine_tuning(100, 32)
-    tuning = plan_tuning(model, TASK, config, recipe, 100, 2, 10**9)
+    head, tuning, again = stages(facts, config)
+    assert (head.part, head.epochs, head.examples) == ("none", 0, 80)
+    assert (tuning.part, tuning.epochs, tuning.examples) == ("block_13", 3, 80)
+    assert again == tuning._replace(name=again.name, examples=100)
     assert len(tuning.views) == 3
-    assert tuning.plan.stored
+    model = build_model(SMALL, image_size=64, weights="none")
+    set_trainable(model, tuning.part)
+    assert plan_storing(cut(model)[0], 100, len(tuning.views), 6, 10**9).stored
     many = make_config(base=SMALL, strategy="fine_tuning", epochs=3, views=64)
-    assert not plan_tuning(model, TASK, many, recipe, 100, 2, 10**9).plan.stored
+    views = stages(facts, many)[1].views
+    assert not plan_storing(cut(model)[0], 100, len(views), 6, 10**9).stored
 
 
-def test_the_plan_is_said_and_nothing_is_done(class_folder, tmp_path, monkeypatch, capsys):
+def test_val_that_selects_leaves_nothing_to_tune_again():
+    facts = Facts(200, 100, 100, "val", TASK)
+    config = make_config(base=SMALL, strategy="fine_tuning", epochs=3)
+    assert [stage.name for stage in stages(facts, config)] == ["Solving the head", "Fine-tuning"]
+
+
+def test_the_plan_is_printed_and_nothing_is_done(class_folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     photos = class_folder(10)
     asked = ["--data", str(photos), "--base", SMALL, "--weights", "none", "--image-size", "32"]
@@ -55,6 +66,8 @@ def test_the_plan_is_said_and_nothing_is_done(class_folder, tmp_path, monkeypatc
     tuning = ["--strategy", "fine_tuning", "--epochs", "40", "--trainable", "block_13"]
     assert main([*asked, *tuning, "--plan", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
-    assert plan["epochs"] == 40
-    assert plan["seconds_training"] > 0
+    (stage,) = plan["stages"]  # from scratch there is no head to begin with
+    assert stage["epochs"] == 40
+    assert stage["part"] == "block_13"
+    assert plan["seconds_training"] == stage["seconds_training"] > 0
     assert not (tmp_path / "saved_models").exists()

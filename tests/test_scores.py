@@ -5,18 +5,39 @@ import time
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
 from keras_transfer.errors import UserError
-from keras_transfer.evaluate import headline, score_split
+from keras_transfer.evaluate.classification import score_classification
+from keras_transfer.evaluate.draws import mean_defined
 from keras_transfer.evaluate.intervals import bootstrap, group_numbers, wilson
+from keras_transfer.evaluate.multilabel import Ranking, score_multilabel
+from keras_transfer.evaluate.regression import score_regression
+from keras_transfer.evaluate.splits import score_splits
+from keras_transfer.tasks import find_task
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:sklearn.exceptions.UndefinedMetricWarning")
 NAMES = ["ants", "bees", "wasps", "moths"]
 SEEDS = st.integers(0, 2**31)
+
+
+SCORERS = {
+    "classification": score_classification,
+    "multilabel": score_multilabel,
+    "regression": score_regression,
+}
+
+
+def score_split(task, labels, predictions, names, **settings):
+    return SCORERS[task](np.asarray(labels), np.asarray(predictions), names, **settings)
+
+
+def headline(task):
+    return find_task(task).headline
 
 
 def random_classification(seed, n=40, width=4, scale=2.0):
@@ -162,13 +183,11 @@ def test_one_draw_of_the_bootstrap_is_the_score_of_the_drawn_examples(seed):
 
     ((low, high),) = bootstrap(one_by_one, 25, seed=3, draws=20)
     assert all(weight.sum() == 25 for weight in drawn)
-    from keras_transfer.evaluate import scores as module
-
     found = []
-    rankings = [module._Ranking(labels[:, c] > 0, probabilities[:, c]) for c in range(4)]
+    rankings = [Ranking(labels[:, c] > 0, probabilities[:, c]) for c in range(4)]
     for weight in drawn:
         each = np.array([[r.average_precision(weight[None])[0] for r in rankings]])
-        found.append(module._mean_defined(each)[0])
+        found.append(mean_defined(each)[0])
     assert np.quantile(found, [0.025, 0.975]) == pytest.approx([low, high], abs=1e-9)
 
 
@@ -252,6 +271,22 @@ def test_groups_widen_the_interval():
     assert spread > 2 * (alone["high"] - alone["low"])
 
 
+def test_one_example_without_a_group_does_not_hide_the_groups_of_the_others():
+    right = np.append(np.repeat([True, True, True, False], 10), True)
+    predictions = np.where(right[:, None], [0.9, 0.1], [0.1, 0.9])
+    task = find_task("classification").from_outputs(("a", "b"))
+
+    def width(groups):
+        table = pd.DataFrame({"split": "val", "group": groups})
+        scores = score_splits(task, table, np.zeros(41, int), predictions)["val"]["accuracy"]
+        return scores["high"] - scores["low"]
+
+    patients = np.repeat(["p1", "p2", "p3", "p4"], 10).tolist()
+    most, alone = width([*patients, ""]), width([""] * 41)
+    assert most == pytest.approx(width([*patients, "p5"]))
+    assert most > 2 * alone
+
+
 def test_groups_that_say_nothing_change_nothing():
     labels, probabilities = random_classification(1)
     plain = score_split("classification", labels, probabilities, NAMES)
@@ -307,7 +342,7 @@ def test_a_thousand_examples_are_scored_at_once(task):
     assert time.process_time() - begun < 2.0  # 0.1 s on an idle machine
 
 
-def test_answers_that_are_not_numbers_are_refused():
+def test_predictions_that_are_not_numbers_are_refused():
     with pytest.raises(UserError, match="1 of 2 examples"):
         score_split("regression", [1.0, 2.0], [1.0, np.nan], ["value"])
 
@@ -316,4 +351,4 @@ def test_shapes_that_do_not_belong_together_are_refused():
     with pytest.raises(ValueError, match="do not fit"):
         score_split("classification", [0, 1], np.ones((2, 3)) / 3, ["a", "b"])
     with pytest.raises(UserError, match="Did you mean regression"):
-        score_split("regresion", [1.0], [1.0], ["value"])
+        find_task("regresion")

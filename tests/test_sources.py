@@ -1,14 +1,22 @@
 """Folders become the same table as everything else; what is no data is refused in one line."""
 
 import os
+import sys
+from hashlib import sha256
 
 import pytest
+from PIL import Image
 
-from keras_transfer.data.sources.specs import infer_task, read_source, safe_name
+from keras_transfer.data.examples import check_skipped, read_examples
+from keras_transfer.data.sources.specs import read_source, safe_name
 from keras_transfer.data.splits import check_labels
 from keras_transfer.errors import UserError
-from keras_transfer.tasks.labels import plain_label
-from tests.planting import COLUMNS, labels, plant, refusal
+from keras_transfer.inputs import find_modality
+from keras_transfer.tasks import find_task
+from keras_transfer.tasks.common.labels import plain_label
+from tests.support.odd_images import heic_bytes, quarters
+from tests.support.planting import COLUMNS, labels, plant, refusal
+from tests.support.tiny import image_spec
 
 # Folders
 
@@ -24,13 +32,13 @@ def test_class_folders(tmp_path):
     assert list(source.table.columns) == COLUMNS
     assert set(source.table["split"]) == set(source.table["group"]) == {""}
     assert all(os.path.isfile(path) for path in source.table["path"])
-    assert (source.kind, source.root, source.targets, source.notes) == (
+    assert (source.kind, source.root, source.numbers, source.notes) == (
         "classes",
         tmp_path.resolve(),
         (),
         (),
     )
-    assert infer_task(source.table, source) == "classification"
+    assert source.task == "classification"
 
 
 @pytest.mark.parametrize("val", ["val", "valid", "validation", "Val"])
@@ -46,7 +54,7 @@ def test_split_folders(tmp_path, val):
 def test_class_folders_may_be_called_by_numbers_or_val(tmp_path):
     plant(tmp_path, *(f"{number}/x.png" for number in range(30)), "val/x.png")
     source = read_source(tmp_path)
-    assert infer_task(source.table) == "classification"
+    assert source.task == "classification"
     assert set(source.table["label"]) == {*map(str, range(30)), "val"}
     assert set(source.table["split"]) == {""}
 
@@ -59,10 +67,61 @@ def test_hidden_things_are_ignored_and_other_files_counted(tmp_path):
     source = read_source(tmp_path)
     assert set(source.table["shown"]) == {"a/1.png", "b/2.png"}
     notes = "; ".join(source.notes)
-    assert "2 files without an image's name" in notes
+    assert "2 files of " in notes
+    assert "without an image's ending (1 .txt, 1 .h5)" in notes
     assert "the folder c holds no images" in notes
     assert "1 image outside the class folders" in notes
     assert len(source.notes) == 3
+
+
+def test_the_commonest_endings_of_files_not_read_are_named(tmp_path):
+    plant(tmp_path, "a/1.png", "b/2.jpg", "b/3.avif", "b/4.HEIC", "b/5.hif", "b/6.heif")
+    raw = [f"a/{number}.DNG" for number in range(4)] + ["b/1.dng", "a/1.cr2", "b/2.cr2", "a/bare"]
+    plant(tmp_path, *raw, "a/1.svg", "a/1.psd", "a/1.nef", "a/1.jxl")
+    source = read_source(tmp_path)
+    assert len(source.table) == 6
+    (note,) = source.notes
+    assert note.startswith("not read: 12 files of ")
+    assert "(5 .dng, 2 .cr2, 1 " in note
+    assert note.endswith(", 2 others)")
+
+
+@pytest.mark.parametrize("known_before", [False, True])  # read with the extra, which has gone
+@pytest.mark.parametrize("installed", [True, False])
+def test_heic_files_without_their_extra_are_counted_and_skipped(
+    tmp_path, installed, known_before, monkeypatch
+):
+    plant(tmp_path, "a/1.png", "b/2.jpg")
+    for name in ("b/photo.heic", "b/scan.HEIF"):
+        (tmp_path / name).write_bytes(heic_bytes(Image.fromarray(quarters(64, 64))))
+    if not installed:
+        monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
+        monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    source = read_source(tmp_path)
+    files = [tmp_path / shown for shown in source.table["shown"]]
+    known = {sha256(file.read_bytes()).hexdigest() for file in files} if known_before else set()
+    spec, image = image_spec(32), find_modality("image")
+    with monkeypatch.context() as there:
+        there.setattr("keras_transfer.inputs.image.find_spec", lambda name: True)
+        reader_before = image.reader(spec)
+    if image.reader(spec) != reader_before:  # what it read is not what this one can read
+        known = set()
+    examples = read_examples(source, spec, known)
+    if installed:
+        assert not source.notes
+        assert len(examples) == 4
+        assert examples.there.any() != known_before  # those known before wait to be decoded
+        assert examples.batch(range(4)).shape == (4, 32, 32, 3)
+        return
+    command = "pip install 'keras_transfer[heic]'"
+    assert source.notes == (
+        f"2 HEIC files cannot be read without an extra: {command}; first: b/photo.heic",
+    )
+    assert list(examples.skipped["path"]) == ["b/photo.heic", "b/scan.HEIF"]
+    assert all(command in reason for reason in examples.skipped["reason"])
+    with pytest.raises(UserError, match="2 of 4 examples cannot be read") as refused:
+        check_skipped(examples, 0.05)
+    assert command in str(refused.value)
 
 
 def test_unlabelled_test_folder_is_named_and_not_used(tmp_path):
@@ -96,7 +155,7 @@ def test_one_class_is_refused_when_it_is_to_be_learned(tmp_path):
     plant(tmp_path, "only/1.png", "only/2.png")
     table = read_source(tmp_path).table
     with pytest.raises(UserError, match="only one class"):
-        check_labels(table, "classification")
+        check_labels(table, find_task("classification"))
 
 
 def test_a_folder_name_that_is_nearly_right_is_offered(tmp_path, monkeypatch):
@@ -129,9 +188,9 @@ def test_a_folder_name_that_is_nearly_right_is_offered(tmp_path, monkeypatch):
 def test_real_sets_are_read_whole(real_data, name, task, counts):
     source = read_source(real_data(name))
     assert source.name == name
-    assert infer_task(source.table, source) == task
+    assert source.task == task
     assert source.table["split"].value_counts().to_dict() == counts
-    check_labels(source.table, task)
+    check_labels(source.table, find_task(task))
 
 
 def test_names_are_safe_for_folders():

@@ -9,7 +9,7 @@ from PIL import Image
 from keras_transfer.backend import load_tensorflow
 from keras_transfer.errors import UserError
 from keras_transfer.inputs.image import reading as images
-from tests.odd_images import (
+from tests.support.odd_images import (
     noise,
     png_bytes,
     quarters,

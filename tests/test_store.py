@@ -10,6 +10,7 @@ from keras_transfer.features.disk import DiskStore
 from keras_transfer.features.store import FeatureStore
 from keras_transfer.model.cut import cut
 from keras_transfer.model.factory import build_model
+from tests.support.tiny import image_spec
 from tests.test_strategies import SMALL, tiny_dataset
 
 
@@ -23,11 +24,11 @@ def model():
     return build_model(SMALL, "classification", 3, image_size=32, weights="none")
 
 
-def asked(place, model, dataset, rows=None, view=None, **settings):
+def asked(place, model, dataset, indices=None, view=None, **settings):
     """(features, store) from a fresh store in `place`."""
     store = FeatureStore(DiskStore(place), **settings)
-    rows = np.arange(len(dataset.examples)) if rows is None else rows
-    return store.features(cut(model)[0], dataset.examples, rows, view), store
+    indices = np.arange(len(dataset.examples)) if indices is None else indices
+    return store.features(cut(model)[0], dataset.examples, indices, view), store
 
 
 def test_what_was_computed_once_is_read(tmp_path, model, dataset):
@@ -38,6 +39,26 @@ def test_what_was_computed_once_is_read(tmp_path, model, dataset):
     assert (first == again).all()
     plain = FeatureStore().features(cut(model)[0], dataset.examples, np.arange(36))
     assert (first == plain).all()
+
+
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_a_table_is_found_by_contents_sizes_and_order(on_disk, tmp_path, model, dataset):
+    from dataclasses import replace
+
+    store = FeatureStore(DiskStore(tmp_path) if on_disk else None)
+    prefix, indices = cut(model)[0], np.arange(36)
+    first = store.table(prefix, dataset.examples, indices)
+    alike = replace(dataset.examples, table=dataset.examples.table.copy())
+    assert store.table(prefix, alike, indices) is first
+    padded = replace(dataset.examples, spec=image_spec(32, "pad"))
+    assert store.table(prefix, padded, indices) is not first
+    backwards = replace(
+        dataset.examples,
+        table=dataset.examples.table.iloc[::-1].reset_index(drop=True),
+        kept=dataset.examples.kept[::-1],
+    )
+    turned = store.table(prefix, backwards, indices)
+    np.testing.assert_allclose(turned[indices[::-1]], first[indices], atol=1e-5)
 
 
 def test_adding_ten_computes_ten(tmp_path, model, dataset):
@@ -69,7 +90,7 @@ def test_versions_hang_on_contents_not_on_places(tmp_path, model, dataset):
     examples = replace(
         dataset.examples,
         table=dataset.examples.table.iloc[backwards].reset_index(drop=True),
-        pixels=dataset.examples.pixels[backwards],
+        kept=dataset.examples.kept[backwards],
     )
     turned = FeatureStore().features(cut(model)[0], examples, np.arange(36), view)
     np.testing.assert_allclose(turned[::-1], changed, atol=1e-5)
@@ -143,14 +164,14 @@ def test_what_was_asked_for_can_be_read_after_others_took_it_away(tmp_path, mode
 
 def test_a_run_does_not_make_room_at_its_own_cost(tmp_path, model, dataset, capsys):
     views = [None, ("light", 0, 1), ("light", 0, 2)]
-    prefix, rows = cut(model)[0], np.arange(36)
+    prefix, indices = cut(model)[0], np.arange(36)
     plain = FeatureStore()
-    expected = [plain.features(prefix, dataset.examples, rows, view) for view in views]
+    expected = [plain.features(prefix, dataset.examples, indices, view) for view in views]
     size = expected[0].nbytes
     store = FeatureStore(DiskStore(tmp_path, limit=2.5 * size))
-    tables = [store.table(prefix, dataset.examples, rows, view) for view in views]
+    tables = [store.table(prefix, dataset.examples, indices, view) for view in views]
     for table, right in zip(tables, expected, strict=True):
-        assert (table[rows] == right).all()
+        assert (table[indices] == right).all()
     assert "over its limit" in capsys.readouterr().err
 
 
@@ -169,7 +190,7 @@ def test_arrays_of_other_shapes_are_other_examples():
     tall = pixels.reshape(4, 32, 24, 3)
     labels = ["a", "b", "a", "b"]
     hashes = [
-        set(read_examples(read_source((images, labels)), 32, "squeeze", 10**6).table["sha256"])
+        set(read_examples(read_source((images, labels)), image_spec(32)).digests)
         for images in (pixels, tall)
     ]
     assert not hashes[0] & hashes[1]
@@ -178,7 +199,7 @@ def test_arrays_of_other_shapes_are_other_examples():
 @pytest.mark.parametrize("limit", ["much", "nan", "-1", "inf"])
 def test_limits_that_are_none(limit, monkeypatch):
     from keras_transfer.errors import UserError
-    from keras_transfer.features.store import cache_limit
+    from keras_transfer.features.cache import cache_limit
 
     monkeypatch.setenv("KERAS_TRANSFER_CACHE_LIMIT", limit)
     with pytest.raises(UserError, match="makes no sense"):
@@ -192,20 +213,7 @@ def test_each_example_is_counted_once(tmp_path, model, dataset):
     assert (store.computed, store.reused) == (36, 0)
 
 
-def test_examples_that_were_read_well_are_remembered(tmp_path, dataset):
-    store, digests = FeatureStore(DiskStore(tmp_path)), dataset.examples.table["sha256"]
-    assert store.known_examples() == {}
-    store.remember_examples(digests, 1000, {})
-    known = FeatureStore(DiskStore(tmp_path)).known_examples()
-    assert known == dict.fromkeys(digests, 1000)
-    store.remember_examples(digests[:1], 900, known)
-    store.remember_examples(digests[1:], 1100, known)  # says no more than is known
-    later = store.known_examples()
-    assert sorted(set(later.values())) == [900, 1000]
-    assert FeatureStore().known_examples() == {}
-
-
-def test_an_index_that_is_none_is_said_and_done_without(tmp_path, model, dataset, capsys):
+def test_an_index_that_is_none_is_named_and_done_without(tmp_path, model, dataset, capsys):
     whole, _ = asked(tmp_path / "sound", model, dataset)
     store = FeatureStore(DiskStore(tmp_path / "broken"))
     (tmp_path / "broken" / "index.sqlite").write_bytes(b"no database" * 1000)

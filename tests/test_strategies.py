@@ -1,5 +1,6 @@
 """Heads that are solved, loops that train, and which of both is kept."""
 
+from dataclasses import replace
 from hashlib import sha256
 
 import numpy as np
@@ -7,21 +8,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keras_transfer.backend import load_keras
 from keras_transfer.config import make_config
+from keras_transfer.data.dataset import draw_holdout, make_dataset
 from keras_transfer.data.examples import Examples
 from keras_transfer.errors import UserError
+from keras_transfer.features.predicting import predict_with_features
+from keras_transfer.features.store import FeatureStore
 from keras_transfer.model.factory import build_model
-from keras_transfer.strategies import check_strategy, find_strategy, recipes
-from keras_transfer.strategies.dataset import Dataset
-from keras_transfer.strategies.judging import (
+from keras_transfer.strategies import check_strategy, find_strategy
+from keras_transfer.strategies.common import recipes
+from keras_transfer.strategies.common.inputs import raw_inputs, stored_inputs, views_of
+from keras_transfer.strategies.common.judging import (
     Judgement,
     clearly_better,
     judge,
     set_temperature,
-    tempered,
 )
 from keras_transfer.tasks import make_task
-from tests.conftest import KINDS, draw
+from keras_transfer.tasks.classification import Classification
+from tests.support.drawing import KINDS, draw
+from tests.support.tiny import image_spec
 
 SMALL = "mobilenet_v2_0.35"
 
@@ -32,17 +39,17 @@ def test_a_temperature_changes_how_sure_never_what(temperature, seed):
     generator = np.random.default_rng(seed)
     task = make_task("classification", list("abc"), np.ones(3, bool))
     predictions = generator.dirichlet([1.0, 1.0, 1.0], 20)
-    changed = tempered(task, predictions, temperature)
+    changed = task.tempered(predictions, temperature)
     assert (changed.argmax(axis=1) == predictions.argmax(axis=1)).all()
     np.testing.assert_allclose(changed.sum(axis=1), 1.0)
     targets = generator.integers(0, 3, 20)
     found = judge(task, targets, predictions)
-    set_right = task.log_losses(targets, tempered(task, predictions, found.temperature)).mean()
+    set_right = task.log_losses(targets, task.tempered(predictions, found.temperature)).mean()
     assert set_right <= task.log_losses(targets, predictions).mean() + 1e-9
     assert 0 <= found.loss <= 2
 
 
-def test_too_sure_answers_are_judged_by_their_order():
+def test_too_sure_predictions_are_judged_by_their_order():
     task = make_task("classification", list("ab"), np.ones(2, bool))
     targets = np.array([0, 1] * 20)
     right = np.eye(2)[targets]
@@ -72,7 +79,7 @@ def test_the_temperature_is_folded_into_the_head():
     task = make_task("classification", list("abc"), np.ones(3, bool))
     before = np.asarray(model(pixels))
     set_temperature(model, 3.0)
-    np.testing.assert_allclose(np.asarray(model(pixels)), tempered(task, before, 3.0), rtol=1e-4)
+    np.testing.assert_allclose(np.asarray(model(pixels)), task.tempered(before, 3.0), rtol=1e-4)
 
 
 def tiny_dataset(per_kind=14, size=32, splits=("train", "val")):
@@ -86,29 +93,23 @@ def tiny_dataset(per_kind=14, size=32, splits=("train", "val")):
                 pixels.append(draw(kind, number + 100 * splits.index(split), size))
     hashes = [sha256(example.tobytes()).hexdigest() for example in pixels]
     table = pd.DataFrame(rows).assign(shown=lambda t: t["path"], sha256=hashes)
-    examples = Examples(table, size, "squeeze", 10**8, table[:0], pixels=np.stack(pixels))
+    examples = Examples(table, image_spec(size), table[:0], kept=np.stack(pixels))
     train = (table["split"] == "train").to_numpy()
     task = make_task("classification", list(table["label"]), train)
-    return Dataset(examples, task, task.encode(list(table["label"])))
+    return make_dataset(examples, task, draw_holdout(table, task, 0))
 
 
-def trained(strategy, dataset=None, **knobs):
+def trained(strategy, dataset=None, features=None, **knobs):
+    """(Fitted, dataset) of a strategy on a tiny network without pretrained weights."""
     from keras_transfer.backend import set_seed
 
     config = make_config(base=SMALL, weights="none", image_size=32, strategy=strategy, **knobs)
     dataset = dataset or tiny_dataset()
     set_seed(config.seed)
-    model = build_model(
-        SMALL,
-        "classification",
-        3,
-        config.hidden_units,
-        config.dropout,
-        image_size=32,
-        weights="none",
-    )
-    model, history = find_strategy(strategy)(model, dataset, config)
-    return model, history, dataset
+    head = (config.hidden_units, config.dropout)
+    model = build_model(SMALL, dataset.task, 0, *head, image_size=32, weights="none")
+    fitted = find_strategy(strategy).fit(model, dataset, features or FeatureStore(), config)
+    return fitted, dataset
 
 
 @pytest.mark.parametrize(
@@ -124,32 +125,55 @@ def trained(strategy, dataset=None, **knobs):
     ],
 )
 def test_learns_and_repeats_exactly(strategy, knobs):
-    model, history, dataset = trained(strategy, **knobs)
-    rows = dataset.rows("val")
-    predictions = dataset.predict_arrays(model, rows)
-    again, history_again, _ = trained(strategy, **knobs)
-    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+    store = FeatureStore()
+    fitted, dataset = trained(strategy, features=store, **knobs)
+    val = dataset.indices("val")
+    predictions = predict_with_features(fitted.model, dataset.examples, store, val)
+    again, _ = trained(strategy, **knobs)
+    for one, other in zip(fitted.model.get_weights(), again.model.get_weights(), strict=True):
         assert (one == other).all()
-    assert len(history) == len(history_again)
-    assert history
+    assert len(fitted.history) == len(again.history)
+    assert fitted.history
     if strategy == "feature_extraction" and not knobs.get("hidden_units"):
-        assert dataset.task.metric(dataset.targets[rows], predictions) > 0.6
+        assert dataset.task.metric(dataset.targets[val], predictions) > 0.6
 
 
 def test_features_are_computed_once():
-    dataset = tiny_dataset()
-    model, _, _ = trained("feature_extraction", dataset)
-    assert dataset.store.computed == len(dataset.rows("train"))
-    dataset.predict_arrays(model, dataset.rows("val"))
-    assert dataset.store.computed == len(dataset.examples)
-    dataset.predict_arrays(model, dataset.rows("val"))
-    assert dataset.store.computed == len(dataset.examples)
+    dataset, store = tiny_dataset(), FeatureStore()
+    fitted, _ = trained("feature_extraction", dataset, store)
+    assert store.computed == len(dataset.indices("train"))
+    for _ in range(2):
+        predict_with_features(fitted.model, dataset.examples, store, dataset.indices("val"))
+        assert store.computed == len(dataset.examples)
 
 
-def test_views_are_stored_beside_the_plain_example():
-    dataset = tiny_dataset()
-    trained("feature_extraction", dataset, augment="standard", views=3)
-    assert dataset.store.computed == 3 * len(dataset.rows("train"))
+def test_views_are_stored_beside_the_plain_image():
+    dataset, store = tiny_dataset(), FeatureStore()
+    trained("feature_extraction", dataset, store, augment="standard", views=3)
+    assert store.computed == 3 * len(dataset.indices("train"))
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_stored_and_unstored_training_see_the_same_views(shuffled):
+    keras = load_keras()
+    dataset = tiny_dataset(per_kind=6, splits=("train",))
+    config = make_config(augment="light", views=4)
+    views, indices = views_of("light", config, 64), np.arange(18)
+    if shuffled:
+        indices = np.random.default_rng(0).permutation(indices)
+    pixels = keras.Input((32, 32, 3), name="pixels")
+    same = keras.Model(pixels, keras.layers.Rescaling(1.0)(pixels), name="same_prefix")
+    stored = stored_inputs(same, dataset, FeatureStore(), np.arange(18), views, np.arange(18))
+    raw = raw_inputs(dataset.examples, views)
+    plain = dataset.examples.batch(indices)
+    for epoch in (0, 1, 5):
+        one, other = stored(indices, epoch), raw(indices, epoch)
+        np.testing.assert_allclose(one, other, atol=1e-3)
+        assert (np.abs(one - plain).max(axis=(1, 2, 3)) > 1).sum() >= 12  # a fourth is plain
+        few = raw(indices[3:5], epoch)  # in another batch
+        np.testing.assert_allclose(few, other[3:5], atol=1e-3)
+    np.testing.assert_array_equal(stored(indices), plain)
+    np.testing.assert_array_equal(raw(indices), plain)
 
 
 def test_the_head_is_kept_when_tuning_harms():
@@ -166,51 +190,55 @@ def test_the_head_is_kept_when_tuning_harms():
     )
     model = build_model(SMALL, "classification", 3, image_size=32, weights="none")
     before = model.get_layer("Conv_1").get_weights()
-    model, history = find_strategy("fine_tuning")(model, dataset, config)
-    assert {row["kept"] for row in history} == {0.0}
+    fitted = find_strategy("fine_tuning").fit(model, dataset, FeatureStore(), config)
+    assert {row["kept"] for row in fitted.history} == {0.0}
     assert (model.get_layer("Conv_1").get_weights()[0] == before[0]).all()
+    assert fitted.selected_on == "train"
+    assert 0 <= fitted.holdout_score <= 1
 
 
-def test_val_chooses_only_where_there_is_a_test():
-    _, holdout, is_val = tiny_dataset(splits=("train", "val")).split_holdout(0)
-    assert not is_val
+def test_val_selects_only_where_there_is_a_test():
+    assert tiny_dataset(splits=("train", "val")).holdout.split == "train"
     both = tiny_dataset(splits=("train", "val", "test"))
-    fit, holdout, is_val = both.split_holdout(0)
-    assert is_val
-    assert (holdout == both.rows("val")).all()
-    assert (fit == both.rows("train")).all()
-    fit, holdout, is_val = tiny_dataset(30, splits=("train",)).split_holdout(0)
-    assert len(holdout) == pytest.approx(18, abs=4)
-    assert not set(fit) & set(holdout)
+    assert both.holdout.split == "val"
+    assert (both.holdout.select == both.indices("val")).all()
+    assert (both.holdout.fit == both.indices("train")).all()
+    fit, select, _ = tiny_dataset(30, splits=("train",)).holdout
+    assert len(select) == pytest.approx(18, abs=4)
+    assert not set(fit) & set(select)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "splits", "selected_on"),
+    [
+        ({}, ("train", "val", "test"), "train"),  # folds inside train
+        ({"hidden_units": (8,), "epochs": 2}, ("train", "val", "test"), "val"),
+        ({"hidden_units": (8,), "epochs": 2}, ("train", "val"), "train"),
+    ],
+)
+def test_a_strategy_reports_what_selected(knobs, splits, selected_on):
+    fitted, _ = trained("feature_extraction", tiny_dataset(6, splits=splits), **knobs)
+    assert fitted.selected_on == selected_on
+    assert (fitted.holdout_score is None) == (not knobs)
 
 
 def test_a_budget_of_nothing_still_trains_one_epoch():
-    _, history, _ = trained(
-        "fine_tuning", trainable="last:2", epochs=50, time_budget=0.0, augment="none"
-    )
-    assert len(history) == 1
+    knobs = {"trainable": "last:2", "epochs": 50, "time_budget": 0.0, "augment": "none"}
+    assert len(trained("fine_tuning", **knobs)[0].history) == 1
 
 
-def test_a_loss_that_is_no_number_is_said():
-    with pytest.raises(UserError, match="the loss is no number"):
-        trained("fine_tuning", without_a_loss(), trainable="last:2", epochs=2, augment="none")
-
-
-def without_a_loss():
+def test_a_loss_that_is_no_number_is_an_error():
     dataset = tiny_dataset()
-    return Dataset(dataset.examples, _NoNumber(dataset.task), dataset.targets)
+    broken = replace(dataset, task=_NoNumber(dataset.task.outputs))
+    with pytest.raises(UserError, match="the loss is no number"):
+        trained("fine_tuning", broken, trainable="last:2", epochs=2, augment="none")
 
 
-class _NoNumber:
+class _NoNumber(Classification):
     """A task whose loss is no number."""
 
-    def __init__(self, task):
-        self.task = task
-
-    def __getattr__(self, name):
-        return getattr(self.task, name)
-
-    def loss(self, keras, one_hot=False):
+    def loss(self, mixed=False):
+        keras = load_keras()
         return lambda truth, prediction: keras.ops.sum(prediction, axis=-1) * float("nan")
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_transfer.data.sources.specs import infer_task, read_source, safe_name
-from tests.odd_images import png_bytes, quarters
-from tests.planting import labels, plant, refusal, write_table
+from keras_transfer.data.sources.specs import read_source, safe_name
+from tests.support.odd_images import png_bytes, quarters
+from tests.support.planting import labels, plant, refusal, write_table
 
 # Tables
 
@@ -49,7 +49,7 @@ def test_several_labels(tmp_path):
     file = write_table(tmp_path, "path,label\n1.png,sea|sunset\n2.png,\n3.png, sea \n")
     source = read_source(file)
     assert labels(source) == {"1.png": ("sea", "sunset"), "2.png": (), "3.png": ("sea",)}
-    assert infer_task(source.table, source) == "multilabel"
+    assert source.task == "multilabel"
     single = write_table(tmp_path, "path,label\n1.png,sea\n2.png,\n3.png,sky\n", "single.csv")
     assert "without a label: 1 example" in refusal(single)
     assert labels(read_source(single, "multilabel"))["2.png"] == ()
@@ -76,7 +76,7 @@ def numbers_table(tmp_path, values):
 )
 def test_numbers_are_classes_only_when_few_and_whole(tmp_path, values, task, first):
     source = read_source(numbers_table(tmp_path, values))
-    assert infer_task(source.table, source) == task
+    assert source.task == task
     assert source.table["label"].iloc[0] == first
 
 
@@ -103,13 +103,13 @@ def test_several_targets(tmp_path):
     plant(tmp_path, "1.png", "2.png")
     file = write_table(tmp_path, "path,label_age,label_Height\n1.png,3,1.5\n2.png,4,1.75\n")
     source = read_source(file)
-    assert source.targets == ("age", "Height")
+    assert source.numbers == ("age", "Height")
     assert list(source.table["label"]) == [(3.0, 1.5), (4.0, 1.75)]
-    assert infer_task(source.table, source) == "regression"
+    assert source.task == "regression"
     assert "regression" in refusal(file, "classification")
     one = write_table(tmp_path, "path,label_age\n1.png,3\n2.png,4\n", "one.csv")
     assert list(read_source(one).table["label"]) == [3.0, 4.0]
-    assert read_source(one).targets == ("age",)
+    assert read_source(one).numbers == ("age",)
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "NaN"])
@@ -124,7 +124,10 @@ def test_numbers_that_are_none_are_refused(tmp_path, value):
     [
         ("", "is empty"),
         ("path,label\n", "has no rows"),
-        ("file,class\n1.png,a\n", "lacks the columns path and label (found: columns file, class)"),
+        (
+            "file,class\n1.png,a\n",
+            "lacks the columns file_name and label (found: columns file, class)",
+        ),
         ("path,kind\n1.png,a\n", "lacks a column label (found: columns path, kind)"),
         ("path,label,Label\n1.png,a,b\n", "has a column twice (found: label)"),
         ("path,label\n1.png,a\n,b\n", "without a path"),
@@ -159,7 +162,7 @@ def test_files_that_are_no_csv_are_refused(tmp_path):
     (tmp_path / "image.csv").write_bytes(png_bytes(quarters()))
     assert "not a csv table" in refusal(tmp_path / "image.csv")
     write_table(tmp_path, "just some words\nand more\n", "words.csv")
-    assert "lacks the columns path and label" in refusal(tmp_path / "words.csv")
+    assert "lacks the columns file_name and label" in refusal(tmp_path / "words.csv")
 
 
 def test_absolute_paths_and_links_inside_the_folder_are_fine(tmp_path):

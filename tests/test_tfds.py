@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from keras_transfer.data.sources.specs import infer_task, read_source
-from tests.planting import refusal
+from keras_transfer.data.sources.specs import read_source
+from tests.support.planting import refusal
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_tfds_that_lies_on_this_machine(tfds_home):
     prepare_tfds("TinyClasses", label, values, tfds_home / "tfds")
     source = read_source("tfds:tiny_classes")
     assert source.table["split"].value_counts().to_dict() == {"train": 25, "val": 2}
-    assert infer_task(source.table, source) == "classification"
+    assert source.task == "classification"
     assert (source.name, source.kind) == ("tfds_tiny_classes", "tfds")
     assert "1 images in train of tiny_classes have no label" in source.notes
     assert any("unsupervised" in note for note in source.notes)
@@ -68,7 +68,7 @@ def test_tfds_with_several_labels_or_a_number(tfds_home):
     prepare_tfds("TinyNumber", np.float32, {"train": [1.0, 2.0, 3.0]}, tfds_home / "tfds")
     source = read_source("tfds:tiny_number")
     assert sorted(source.table["label"]) == [1.0, 2.0, 3.0]
-    assert infer_task(source.table, source) == "regression"
+    assert source.task == "regression"
 
 
 def test_tfds_that_is_refused(tfds_home, monkeypatch):

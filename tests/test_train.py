@@ -11,8 +11,8 @@ import pytest
 import keras_transfer as kt
 from keras_transfer.cli import train
 from keras_transfer.run.folder import Run
-from tests.commands import FAST
-from tests.conftest import KINDS
+from tests.support.commands import FAST
+from tests.support.drawing import KINDS
 
 
 def test_a_run_holds_what_it_should(finished):
@@ -39,7 +39,8 @@ def test_a_run_holds_what_it_should(finished):
 
 def test_metrics_have_the_shape_that_others_read(finished):
     metrics = finished[0].metrics
-    assert metrics["schema"] == 1
+    assert metrics["schema"] == 2
+    assert metrics["holdout_score"] is None  # a solved head is selected by folds
     assert metrics["task"] == "classification"
     assert list(metrics["splits"]) == ["val", "test"]
     val = metrics["splits"]["val"]
@@ -75,18 +76,18 @@ def test_predictions_carry_paths_and_probabilities(finished):
         assert row["predicted"] == max(chances, key=chances.get)
 
 
-def test_exports_answer_as_the_model(finished):
-    from keras_transfer.export.readers import open_export
+def test_exports_predict_as_the_model(finished):
+    from keras_transfer.export import open_export
 
     run, _ = finished
     found = run.certificate["files"]
     assert set(found) == {"saved_model", "tflite"}
     assert all(facts["difference"] < 1e-3 for facts in found.values())
     pixels = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3)).astype(np.uint8)
-    said = np.asarray(run.model(pixels.astype(np.float32)))
+    found = np.asarray(run.model(pixels.astype(np.float32)))
     for path in ("saved_model", "model.tflite"):
-        reader = open_export(run.folder / "exports" / path)
-        np.testing.assert_allclose(reader.predict_arrays(pixels), said, atol=1e-4)
+        exported = open_export(run.folder / "exports" / path)
+        np.testing.assert_allclose(exported.runtime(pixels), found, atol=1e-4)
 
 
 def test_the_model_loads_in_plain_keras(finished):
@@ -150,7 +151,7 @@ def test_tables_of_other_tasks(task, class_folder, tmp_path):
 
 
 def test_arrays_and_fine_tuning_in_python(tmp_path):
-    from tests.conftest import draw
+    from tests.support.drawing import draw
 
     images = np.stack([draw(kind, number) for kind in KINDS for number in range(16)])
     labels = np.repeat(KINDS, 16)
@@ -169,6 +170,39 @@ def test_arrays_and_fine_tuning_in_python(tmp_path):
     )
     assert len(run.history) == 2
     assert (run.folder / "exports" / "model.tflite").exists()
+
+
+def own_network():
+    """A user's own network, another one inside it."""
+    from keras_transfer.backend import load_keras
+
+    keras = load_keras()
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    inner = keras.Sequential(
+        [layers.Conv2D(8, 3, strides=2, activation="relu"), layers.Dropout(0.1)]
+    )
+    pixels = keras.Input((48, 48, 3), name="pixels")
+    x = inner(layers.Rescaling(1 / 255)(pixels))
+    return keras.Model(pixels, layers.Conv2D(16, 3, strides=2)(x), name="mine")
+
+
+@pytest.mark.parametrize("strategy", ["feature_extraction", "fine_tuning"])
+def test_a_network_of_the_user_s_own_is_a_base(strategy, class_folder, tmp_path):
+    base = own_network()
+    before = [array.copy() for array in base.get_weights()]
+    settings = {"strategy": strategy, "epochs": 2, "quiet": True, "out": tmp_path / "r"}
+    kt.transfer(class_folder(10), base=base, **settings)
+    for ours, theirs in zip(before, base.get_weights(), strict=True):
+        assert (ours == theirs).all()
+    assert all(layer.trainable for layer in base.layers)
+    again = Run.open(tmp_path / "r")
+    assert again.config.base == "mine"
+    assert again.model.input_shape == (None, 48, 48, 3)
+    assert all(entry["passed"] for entry in again.certificate["files"].values())
+    assert again.export("tflite-float16")["tflite-float16"]["passed"]
+    with pytest.raises(kt.UserError, match=r"mine has: all, none, last:N"):
+        kt.transfer(class_folder(4, "b"), base=base, strategy="fine_tuning", trainable="block1")
 
 
 def test_same_seed_same_bytes_of_weights(class_folder, tmp_path):

@@ -3,46 +3,42 @@
 import csv
 import json
 import os
+from configparser import ConfigParser
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from keras_transfer.data.sources.specs import Source
+from keras_transfer.cli.doctor import EXTRAS, tables
 from keras_transfer.errors import UserError
-from keras_transfer.model.spec import ModelSpec
-from keras_transfer.run.predictor import _in_order
 from keras_transfer.run.roles import read_roles, write_roles
-from tests.commands import run_command
+from keras_transfer.tasks import find_task
+from tests.support.commands import run_command
 
 
 def test_evaluate_gives_the_scores_of_the_training(finished):
     run, photos = finished
-    code, out, said = run_command("evaluate", "--model", run.folder, "--data", photos, "--json")
+    code, out, shown = run_command("evaluate", "--model", run.folder, "--data", photos, "--json")
     assert code == 0
     splits = json.loads(out)["splits"]
     assert splits["val"]["accuracy"] == run.metrics["splits"]["val"]["accuracy"]
     assert set(splits) == {"train", "val", "test"}
-    assert "of the 36 examples of train 36 trained it" in said
+    assert "of the 36 examples of train 36 trained it" in shown
     assert [splits[name]["used_for_selection"] for name in splits] == [True, False, False]
 
 
-def numbers_called(targets, labels):
-    column = pd.Series(labels, dtype=object)
-    return Source("x", pd.DataFrame({"label": column}), None, None, "table", (), targets)
-
-
 def test_several_numbers_are_scored_by_their_names():
-    spec = ModelSpec("regression", ("height", "width"), "squeeze", 64, "vgg16")
-    source = _in_order(numbers_called(("width", "height"), [(1.0, 2.0), (3.0, 4.0)]), spec)
-    assert list(source.table["label"]) == [(2.0, 1.0), (4.0, 3.0)]
+    task = find_task("regression").from_outputs(("height", "width"))
+    labels = task.align([(1.0, 2.0), (3.0, 4.0)], ("width", "height"))
+    assert labels == [(2.0, 1.0), (4.0, 3.0)]
     with pytest.raises(UserError, match=r"predicts other numbers .found: depth, height"):
-        _in_order(numbers_called(("depth", "height"), [(1.0, 2.0)]), spec)
+        task.align([(1.0, 2.0)], ("depth", "height"))
 
 
-def test_images_that_chose_are_named_too(tmp_path):
+def test_examples_that_selected_are_named_too(tmp_path):
     table = pd.DataFrame({"shown": ["a", "b", "c"], "split": ["train", "val", "test"]})
-    write_roles(tmp_path, table.assign(sha256=["1", "2", "3"]), {"val"})
-    assert read_roles(tmp_path) == {"1": "trained", "2": "chose"}
+    write_roles(tmp_path, table.assign(sha256=["1", "2", "3"]), "val")
+    assert read_roles(tmp_path) == {"1": "trained", "2": "selected"}
     assert read_roles(tmp_path / "elsewhere") == {}
     for text in (b"", b"path,kind\na,b\n", b"\xff\xfe\x00", b"role,sha256\nking,1\n"):
         (tmp_path / "splits.csv").write_bytes(text)
@@ -105,3 +101,32 @@ def test_doctor_knows_what_is_here():
     assert found["gpus"] or found["why_no_gpu"]
     code, out, _ = run_command("doctor", "--bases")
     assert "mobilenet_v2_0.35" in out
+
+
+def test_doctor_lists_every_extra_of_the_package():
+    setup = ConfigParser()
+    setup.read(Path(__file__).resolve().parent.parent / "setup.cfg")
+    assert set(EXTRAS) == set(setup["options.extras_require"])
+
+
+def test_doctor_shows_columns_apart_however_long_a_name_is():
+    long = "a_file_of_weights_with_a_name_of_more_than_forty_letters_notop.h5"
+    found = {
+        "versions": {"keras": "3.13", "a-package-with-a-long-name": None},
+        "backend": "tensorflow",
+        "cpu": {"cores": 2, "amx": False},
+        "gpus": [],
+        "why_no_gpu": "no driver",
+        "weights": {long: "downloaded by Keras", "short": "package x"},
+        "extras": {name: f"pip install '{name}'" for name in EXTRAS} | {"onnx": "installed"},
+        "cache": {"folder": "/cache", "bytes": 3 * 2**20},
+        "free_disk_bytes": 2**30,
+    }
+    lines = tables(found).splitlines()
+    assert "  a-package-with-a-long-name  missing" in lines
+    assert f"  {long}  downloaded by Keras" in lines
+    assert f"  {'short'.ljust(len(long))}  package x" in lines
+    assert "  openvino  pip install 'openvino'  a faster engine" in "\n".join(lines)
+    assert "  onnx      installed               the format onnx" in lines
+    assert "  GPU             none: no driver" in lines
+    assert "  none" in tables(found | {"weights": {}}).splitlines()

@@ -7,22 +7,24 @@ from keras_transfer.backend import load_keras
 from keras_transfer.bases.efficientnet_lite import SCALES, build_efficientnet_lite, lite_features
 from keras_transfer.bases.names import class_names, flat_operations, fresh_names
 from keras_transfer.bases.scaling import scale_pixels
-from keras_transfer.bases.table import find_base
+from keras_transfer.bases.table import Base, find_base
 from keras_transfer.bases.weights import download_imagenet, load_bundled, load_path
 from keras_transfer.errors import UserError
+from keras_transfer.inputs.image import side
 
 # families with what `flatten` dissolves: scaling of their own, models inside, sums without a layer
 COPIED = {"efficientnet", "convnext"}
 
 
-def build_base(name, image_size=None, weights="auto"):
+def build_base(name, image_size=None, weights="auto", inputs=None):
     """The base `name` as a flat `keras.Model` from raw RGB pixels to its last feature map.
 
     Args:
-        name: a key of BASES.
+        name: a key of BASES, or a `keras.Model` of the user's own, which is copied.
         image_size: pixels a side; by default what the weights were trained at.
         weights: auto (bundled where the base has bundled weights, else imagenet), imagenet,
             none (random), or a path: .weights.h5, .h5, .keras, or a run folder.
+        inputs: InputSpec of what goes in, in place of `image_size`.
 
     Returns:
         pixels (batch, size, size, 3) float32 in 0..255 -> (batch, rows, columns,
@@ -33,8 +35,10 @@ def build_base(name, image_size=None, weights="auto"):
         UserError: an unknown name, a size under the base's minimum, weights that cannot be
             had, read, or that do not fit.
     """
+    if not isinstance(name, str):
+        return build_own(name)
     base = find_base(name)
-    size = find_size(name, image_size)
+    size = find_size(name, inputs.tensors[0].shape[0] if inputs else image_size)
     if weights == "auto":
         weights = base.weights
     named = weights in {"bundled", "imagenet", "none"}
@@ -58,7 +62,7 @@ def _build_application(base, name, size, weights, scaled=None):
 
 
 def _renamed(pixels, bare, name):
-    """What `flatten` answers, for a flat network that was built on `pixels`: nothing is copied."""
+    """What `flatten` gives, for a flat network that was built on `pixels`: nothing is copied."""
     operations = flat_operations(bare)
     names = fresh_names([op.name for op in operations], class_names(operations))
     for operation in operations:
@@ -79,12 +83,7 @@ def _build_lite(base, name, size, weights):
 
 def find_size(name, image_size=None):
     """Pixels a side that the base `name` sees: `image_size`, by default its own."""
-    base = find_base(name)
-    size = base.image_size if image_size is None else image_size
-    if size < base.minimum_size:
-        advice = f"The smallest is {base.minimum_size}; its own is {base.image_size}"
-        raise UserError(f"--image-size is too small for {name}", size, advice)
-    return size
+    return side(find_base(name), name, image_size)
 
 
 def build_bare(base, image_size, weights=None, scaled=None):
@@ -111,19 +110,52 @@ def build_bare(base, image_size, weights=None, scaled=None):
 def flatten(bare, name, image_size, scaling):
     """A copy of `bare` with its weights: raw pixels in, scaled outside, nested models dissolved.
 
-    What `bare` itself does to pixels (Rescaling, Normalization) is skipped. Layers are copied,
-    not shared: a layer that is called twice has two outputs, and `layer.output` the wrong one.
+    What `bare` itself does to pixels (Rescaling, Normalization) is left out.
     """
     keras = load_keras()
+    pixels = keras.Input((image_size, image_size, 3), name="pixels")
     own_scaling = (keras.layers.Rescaling, keras.layers.Normalization)
+    output = _copy_flat(bare, [pixels], scale_pixels(pixels, scaling), own_scaling)
+    return keras.Model(pixels, output, name=name)
+
+
+def build_own(model):
+    """A flat copy of a user's own network, raw inputs in, feature map out; its weights are kept."""
+    keras = load_keras()
+    inputs = [keras.Input(t.shape[1:], dtype=t.dtype, name=t.name) for t in model.inputs]
+    return keras.Model(inputs, _copy_flat(model, inputs), name=model.name)
+
+
+def own_base(model):
+    """The row of the table for a user's own network; nothing is known of its parts."""
+    shape = model.inputs[0].shape
+    size = shape[1] if len(shape) == 4 else 1
+    count, width = model.count_params(), model.output.shape[-1]
+    return Base("", (), size, 1, "none", width, "all", (), count, None, "", "own", "none")
+
+
+def describe_base(base):
+    """The row of a base: by its name, or of a `keras.Model`."""
+    return find_base(base) if isinstance(base, str) else own_base(base)
+
+
+def _copy_flat(bare, inputs, start=None, without=()):
+    """The output of a copy of `bare`, its weights too, on `inputs`; nested models are dissolved.
+
+    Layers are copied, not shared: a layer that is called twice has two outputs, and `layer.output`
+    the wrong one.
+
+    Args:
+        start: the tensor that stands for the first input, where that is not the input itself.
+        without: classes of layers that are passed over.
+    """
+    keras = load_keras()
     operations = flat_operations(bare)
     names = fresh_names([op.name for op in operations], class_names(operations))
-    pixels = keras.Input((image_size, image_size, 3), name="pixels")
-    scaled = scale_pixels(pixels, scaling)
     copies = []
 
     def copy(operation):
-        if isinstance(operation, own_scaling):
+        if isinstance(operation, without):
             return []
         if isinstance(operation, keras.Sequential):
             return [one for layer in operation.layers for one in copy(layer)]
@@ -132,8 +164,8 @@ def flatten(bare, name, image_size, scaling):
         return [made]
 
     def call(steps, first, *others, **keywords):
-        first = scaled if first is pixels else first
-        if len(steps) != 1:  # skipped, or a Sequential: its mask is not its layers' argument
+        first = start if start is not None and first is inputs[0] else first
+        if len(steps) != 1:  # left out, or a Sequential: its mask is not its layers' argument
             keywords = {}
         for step in steps:
             if others and isinstance(step, keras.layers.Add):
@@ -141,13 +173,18 @@ def flatten(bare, name, image_size, scaling):
             first = step(first, *others, **keywords)
         return first
 
+    if isinstance(bare, keras.Sequential):
+        bare = keras.Model(bare.inputs, bare.outputs)
     clone = keras.models.clone_model(
-        bare, input_tensors=pixels, clone_function=copy, call_function=call
+        bare,
+        input_tensors=inputs if len(inputs) > 1 else inputs[0],
+        clone_function=copy,
+        call_function=call,
     )
     for original, made in copies:
         if isinstance(original, keras.layers.Layer):
             made.set_weights(original.get_weights())
-    return keras.Model(pixels, clone.output, name=name)
+    return clone.output
 
 
 def _copy_operation(operation, name):

@@ -15,7 +15,7 @@ class Base(NamedTuple):
     minimum_size: int  # pixels a side below which the network cannot be built
     scaling: str  # how RGB 0..255 becomes what the weights expect: a key of scaling.SCALINGS
     feature_size: int  # width after average pooling
-    stage: str  # fine_tuning trains it and all after it, unless told otherwise
+    stage: str  # fine_tuning trains it and all after it, unless another is named
     stages: tuple  # (stage, name of its last layer), in order; the last reaches the features
     parameters: int  # without the top; moving means and variances counted
     top1: float | None  # ImageNet top-1 accuracy in %, one crop; None where none is published
@@ -210,3 +210,8 @@ def find_base(name):
     if name not in BASES:
         raise unknown_name("base", name, BASES)
     return BASES[name]
+
+
+def stages_of(name):
+    """{stage: name of its last layer} of a base; nothing is known of a user's own network."""
+    return dict(BASES[name].stages) if name in BASES else {}

@@ -37,7 +37,7 @@ class Talk:
 
 
 def run_guarded(work, arguments_class, program, arguments=None):
-    """Parse `arguments`, call `work` with them; the exit code, errors told in one line.
+    """Parse `arguments`, call `work` with them; the exit code; an error is one line.
 
     Args:
         work: function of the parsed dataclass; what it returns is the exit code, None is 0.

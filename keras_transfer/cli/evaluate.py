@@ -16,8 +16,8 @@ class EvaluateArguments(Talk):
     """The examples, as for train."""
     max_skipped: float = 0.05
     """Share of unreadable examples above which nothing is scored."""
-    max_pixels: int = 200_000_000
-    """An example with more pixels than this is skipped."""
+    max_pixels: int | None = None
+    """An image with more pixels than this is skipped; by default as in training."""
     seed: int = 0
     """Of the bootstrap behind the intervals."""
 
@@ -29,8 +29,8 @@ def main(arguments=None):
         from keras_transfer.report.text import score_table
         from keras_transfer.run.predictor import Predictor
 
-        predictor = Predictor.load(asked.model)
-        splits = predictor.evaluate(asked.data, asked.max_skipped, asked.max_pixels, asked.seed)
+        predictor = Predictor.load(asked.model).with_settings(max_pixels=asked.max_pixels)
+        splits = predictor.evaluate(asked.data, asked.max_skipped, asked.seed)
         task = predictor.spec.task
         if asked.json:
             print(json.dumps({"task": task, "splits": splits}, indent=2))

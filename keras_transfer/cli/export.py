@@ -28,7 +28,7 @@ def main(arguments=None):
 
     def work(asked):
         from keras_transfer.errors import UserError
-        from keras_transfer.export.writing import any_size
+        from keras_transfer.export.common.writing import any_size
         from keras_transfer.report.text import export_table
         from keras_transfer.run.folder import Run
 

@@ -15,7 +15,7 @@ from keras_transfer.errors import UserError
 
 @dataclass(frozen=True, kw_only=True)
 class FeaturesArguments(Talk):
-    """List, check or clear the stored features: what frozen bases said of examples."""
+    """List, check or clear stored features: what frozen bases computed of examples."""
 
     action: tyro.conf.Positional[Literal["list", "verify", "clear"]] = "list"
     """list them; verify every byte (what is damaged is forgotten, and computed again when it is
@@ -26,7 +26,7 @@ def main(arguments=None):
     """Parse, act, print; the exit code: 1 where something was damaged."""
 
     def work(asked):
-        from keras_transfer.features.store import open_disk
+        from keras_transfer.features.cache import open_disk
 
         if asked.action == "clear":
             return _clear(asked.json)
@@ -46,7 +46,7 @@ def main(arguments=None):
 
 
 def _list(store, as_json):
-    # measuring engines opens tables that nothing may ever be written to
+    # measuring runtimes opens tables that nothing may ever be written to
     found = [table for table in store.tables() if table["bytes"]]
     if as_json:
         print(json.dumps(found, indent=2))
@@ -65,15 +65,16 @@ def _table(found):
     from keras_transfer.report.text import render
 
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("base", "cut", "size", "version", "engine", "examples", "MiB", "last used"):
+    for column in ("base", "cut", "size", "view", "runtime", "examples", "MiB", "last used"):
         shown.add_column(column, justify="right" if column in ("examples", "MiB") else "left")
     for table in reversed(found):
         description = table["description"]
-        view = f"changed, no. {description['view'][-1]}" if description["view"] else "plain"
+        view = f"view no. {description['view'][-1]}" if description["view"] else "plain"
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(table["used"]))
-        size, engine = str(description["size"]), description["engine"].split()[0]
+        shapes = [" x ".join(map(str, shape)) for _, shape, _ in description["inputs"][1:]]
+        size, runtime = ", ".join(shapes), description["runtime"].split()[0]
         numbers = (str(table["rows"]), f"{table['bytes'] / 2**20:.1f}")
-        shown.add_row(description["base"], description["cut"], size, view, engine, *numbers, used)
+        shown.add_row(description["base"], description["cut"], size, view, runtime, *numbers, used)
     return render(shown)
 
 
@@ -90,7 +91,7 @@ def _verify(store, as_json):
 
 def _clear(as_json):
     """Delete the whole folder, so that a broken index goes too."""
-    from keras_transfer.features.store import features_folder
+    from keras_transfer.features.cache import features_folder
 
     files = [file for file in features_folder().rglob("*") if file.is_file()]
     freed = sum(file.stat().st_size for file in files)

@@ -1,4 +1,4 @@
-"""`keras-transfer predict`: answers for images."""
+"""`keras-transfer predict`: predictions for files."""
 
 import csv
 import json
@@ -13,7 +13,7 @@ from keras_transfer.cli.command import BELOW_BAR, DONE, Talk, run_guarded
 
 @dataclass(frozen=True, kw_only=True)
 class PredictArguments(Talk):
-    """Answer for images. What cannot be read is listed beside the answers."""
+    """Predict for files. What cannot be read is listed beside the predictions."""
 
     paths: tyro.conf.Positional[tuple[str, ...]]
     """Files, folders (searched through), or patterns like 'photos/*.jpg'."""
@@ -22,9 +22,9 @@ class PredictArguments(Talk):
     top: int = 3
     """How many of the likeliest names to give."""
     format: Literal["table", "csv", "json"] = "table"
-    """How to print the answers."""
-    max_pixels: int = 200_000_000
-    """An image with more pixels than this is skipped."""
+    """How to print the predictions."""
+    max_pixels: int | None = None
+    """An image with more pixels than this is skipped; by default as in training."""
 
 
 def main(arguments=None):
@@ -32,15 +32,14 @@ def main(arguments=None):
 
     def work(asked):
         from keras_transfer.errors import UserError
-        from keras_transfer.run.predictor import Predictor, find_examples
+        from keras_transfer.run.predictor import Predictor
 
         if not asked.paths:
-            raise UserError("no images named", "", "Name files, folders or patterns")
+            raise UserError("no files named", "", "Name files, folders or patterns")
         if asked.top < 1:
             raise UserError("--top must be at least 1", asked.top)
-        files = find_examples(asked.paths)
-        predictor = Predictor.load(asked.model)
-        results = predictor.predict(files, asked.top, asked.max_pixels)
+        predictor = Predictor.load(asked.model).with_settings(max_pixels=asked.max_pixels)
+        results = predictor.predict(asked.paths, asked.top)
         PRINTERS["json" if asked.json else asked.format](results)
         return BELOW_BAR if all("error" in result for result in results) else DONE
 
@@ -69,7 +68,7 @@ def _print_table(results):
     from keras_transfer.report.text import render
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("image", "answer", "how sure"):
+    for column in ("file", "predicted", "how sure"):
         table.add_column(column, overflow="fold")
     for result in results:
         if "error" in result:
@@ -81,7 +80,8 @@ def _print_table(results):
 
 
 def _pairs(result):
-    return list((result.get("probabilities") or result.get("values") or {}).items())
+    """(name, number) of a prediction that is a row of numbers; nothing of others."""
+    return [pair for value in result.values() if isinstance(value, dict) for pair in value.items()]
 
 
 PRINTERS = {"table": _print_table, "csv": _print_csv, "json": _print_json}

@@ -1,16 +1,18 @@
 """`keras-transfer train`: from labelled data to a proven model."""
 
 import json
+import sys
 from dataclasses import dataclass, fields
+from typing import Literal
 
 from keras_transfer import progress
 from keras_transfer.cli.command import BELOW_BAR, DONE, Talk, run_guarded
-from keras_transfer.config import TrainConfig
+from keras_transfer.config import ROOMS, config_class, make_config, names_in
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainArguments(Talk, TrainConfig):
-    """Adapt a pretrained base to your labelled images; score, save and export the model."""
+class RunArguments(Talk):
+    """Adapt a pretrained base to your labelled examples; score, save and export the model."""
 
     out: str | None = None
     """The run's folder; by default saved_models/DATA-BASE-STRATEGY-NNN."""
@@ -29,7 +31,7 @@ def main(arguments=None):
         from keras_transfer.report.text import summarise
         from keras_transfer.train import run_transfer
 
-        config = TrainConfig(**{f.name: getattr(asked, f.name) for f in fields(TrainConfig)})
+        config = make_config(**settings_of(asked))
         if asked.plan:
             print_plan(config, asked.json)
             return DONE
@@ -40,7 +42,41 @@ def main(arguments=None):
         passed = all(entry["passed"] for entry in files)
         return DONE if sound and passed else BELOW_BAR
 
-    return run_guarded(work, TrainArguments, "keras-transfer train", arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    return run_guarded(work, arguments_class(given), "keras-transfer train", arguments)
+
+
+def arguments_class(given):
+    """The dataclass of all flags: those of the strategy, task and modality that are named too."""
+    named = {kind: _value(given, f"--{kind}") for kind in ROOMS}
+    known = {kind: (*names_in(room), "auto") for kind, room in ROOMS.items()}
+    config = config_class(**{kind: name for kind, name in named.items() if name in known[kind]})
+    choices = {kind: Literal[tuple(names_in(room))] for kind, room in ROOMS.items()}
+    choices["task"] = Literal[("auto", *names_in("tasks"))]
+    flags = {
+        "__doc__": RunArguments.__doc__,
+        "__annotations__": choices,
+        "__module__": __name__,
+        **{field.name: field.default for field in fields(config) if field.name in ROOMS},
+    }
+    made = type("TrainArguments", (RunArguments, config), flags)
+    return dataclass(frozen=True, kw_only=True)(made)
+
+
+def settings_of(asked):
+    """{setting: value} of parsed arguments, without those that are about the run."""
+    own = {field.name for field in fields(RunArguments)}
+    return {f.name: getattr(asked, f.name) for f in fields(asked) if f.name not in own}
+
+
+def _value(given, flag):
+    """What a flag is given on the command line, None where it is not there."""
+    for place, text in enumerate(given):
+        if text.startswith(f"{flag}="):
+            return text.split("=", 1)[1]
+        if text == flag and place + 1 < len(given):
+            return given[place + 1]
+    return None
 
 
 def check_loading(run):
@@ -57,7 +93,9 @@ def check_loading(run):
 
 def print_plan(config, as_json):
     """What a run of `config` will take, measured on a few of its examples."""
-    from keras_transfer.planning import describe_plan, plan_run
+    from keras_transfer.report.plan import describe_plan
+    from keras_transfer.strategies.common.planning import plan_run
+    from keras_transfer.train import check
 
-    plan = plan_run(config.data, config)
+    plan = plan_run(config.data, config, check(config))
     print(json.dumps(plan, indent=2) if as_json else describe_plan(plan))

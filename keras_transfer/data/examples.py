@@ -1,20 +1,23 @@
-"""Every example read once: what cannot be read is skipped, the rest is at hand as pixels.
+"""Every example read once: what cannot be read is skipped, the rest is at hand as arrays.
 
-Those whose contents were read well before are not decoded until somebody asks for their pixels.
+Those whose contents were read well before are not decoded until somebody asks for them.
 """
 
-import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from keras_transfer import progress
+from keras_transfer.backend import load_tensorflow
 from keras_transfer.errors import ExampleError, UserError
-from keras_transfer.inputs.image.reading import fits_ending, image_kind, load_image, resize_pixels
+from keras_transfer.inputs import InputSpec, find_modality
+from keras_transfer.inputs.common.arrays import each, stack, take
 
 MEMORY_LIMIT = 2**30  # bytes of decoded examples kept; above it they are decoded again on use
 WORKERS = os.cpu_count() or 2
@@ -22,124 +25,140 @@ WORKERS = os.cpu_count() or 2
 
 @dataclass(frozen=True)
 class Examples:
-    """Examples of one size, by row number.
+    """Examples as a model takes them, by their index.
 
     Attributes:
-        table: the readable examples, one row each, with their `sha256`.
-        skipped: the unreadable ones: path, reason.
+        table: the readable ones, one row each, with their `sha256`.
+        spec: what one becomes.
+        skipped: the unreadable ones: path, label, split, reason.
         array: where the examples come from an array, that array.
-        pixels: uint8 (n, size, size, 3), None where they are too many to keep.
-        there: which of `pixels` are decoded, bool (n,); None for all.
+        kept: decoded ones: an array (n, ...) or a tuple of them; None where they are too many.
+        there: which of `kept` are decoded, bool (n,); None for all.
         notes: lines about examples that were read but are not what they seem.
     """
 
-    table: object
-    size: int
-    resize: str
-    max_pixels: int
-    skipped: object
+    table: Any
+    spec: InputSpec
+    skipped: Any
     array: np.ndarray | None = None
-    pixels: np.ndarray | None = field(default=None, repr=False)
+    kept: Any = field(default=None, repr=False)
     there: np.ndarray | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
 
     def __len__(self):
         return len(self.table)
 
-    def batch(self, rows):
-        """Pixels uint8 (len(rows), size, size, 3) of the examples with these row numbers."""
-        if self.pixels is None:
-            return self._decode(rows)
-        if self.there is not None and not self.there[rows].all():
-            missing = np.unique(np.asarray(rows)[~self.there[rows]])
-            self.pixels[missing] = self._decode(missing)
+    @property
+    def modality(self):
+        return find_modality(self.spec.modality)
+
+    @cached_property
+    def digests(self):
+        """sha256, in hex, of each example's contents: array (n,)."""
+        return self.table["sha256"].to_numpy()
+
+    def batch(self, indices):
+        """The examples at `indices` as the model takes them: arrays (len(indices), ...)."""
+        indices = np.asarray(indices)
+        if self.kept is None:
+            return self._decode(indices)
+        if self.there is not None and not self.there[indices].all():
+            missing = np.unique(indices[~self.there[indices]])
+            _put(self.kept, missing, self._decode(missing))
             self.there[missing] = True
-        return self.pixels[rows]
+        return take(self.kept, indices)
 
-    def _decode(self, rows):
-        paths = self.table["path"].to_numpy()[rows]
+    def views(self, indices, views):
+        """A view of each example at `indices`; `views` as in `Modality.augment`."""
+        batch = self.batch(indices)
+        plain = all(view is None for view in views)
+        return batch if plain else self.augmented(batch, indices, views)
 
-        def load(path):
-            return _load(path, self.array, self.size, self.resize, self.max_pixels)
+    def augmented(self, batch, indices, views):
+        """The same for a batch that is at hand."""
+        return self.modality.augment(batch, self.digests[np.asarray(indices)], views)
 
+    def reference(self, index):
+        """What the example at `index` is read from: a path, or a row of an array."""
+        return _reference(self.table["path"].iloc[index], self.array)
+
+    def _decode(self, indices):
+        references = [self.reference(index) for index in indices]
         with ThreadPoolExecutor(WORKERS) as pool:
-            return np.stack(list(pool.map(load, paths)))
+            load = self.modality.load
+            loaded = list(pool.map(lambda reference: load(reference, self.spec), references))
+        return stack([one.arrays for one in loaded])
 
 
-def _load(path, array, size, resize, max_pixels, data=None):
-    """Pixels of a file (of its bytes `data` where they are at hand), or of a row of `array`."""
-    if array is not None:
-        return np.asarray(resize_pixels(array[int(path)], size, resize)).astype(np.uint8)
-    return load_image(path if data is None else data, size, resize, max_pixels)
-
-
-def _contents(path, array):
-    """What tells an example from others: a file's bytes; of an array's row its shape and pixels."""
-    if array is None:
-        return Path(path).read_bytes()
-    return repr(array[int(path)].shape).encode() + array[int(path)].tobytes()
-
-
-def read_examples(source, size, resize, max_pixels, known=None):
-    """Decode and resize every example of `source` once.
+def read_examples(source, spec, readable=()):
+    """Read every example of `source` once.
 
     Args:
-        source: a `data.sources.Source`.
-        size: pixels a side; resize: squeeze, crop or pad.
-        max_pixels: more than this is refused before it is decoded.
-        known: {sha256: `max_pixels` with which these contents were read well before}.
+        source: a `data.sources.specs.Source`; spec: InputSpec.
+        readable: sha256 in hex of contents that are known to be readable.
 
     Returns:
         Examples. Nothing is refused here: `check_skipped` does that.
     """
-    count = len(source.table)
-    keep = count * size * size * 3 <= MEMORY_LIMIT
-    pixels = np.empty((count, size, size, 3), np.uint8) if keep else None
-    there = np.zeros(count, bool) if keep else None
-    hashes, reasons, notes, known = [""] * count, {}, [], known or {}
-
-    def read(row):
-        path = paths[row]
-        try:
-            data = _contents(path, source.array)
-            hashes[row] = sha256(data).hexdigest()
-            if known.get(hashes[row], math.inf) > max_pixels:
-                decoded = _load(path, source.array, size, resize, max_pixels, data)
-                if keep:
-                    pixels[row], there[row] = decoded, True
-        except (ExampleError, OSError) as error:
-            reasons[row] = str(error) if isinstance(error, ExampleError) else error.strerror
-            return
-        if source.array is None and not fits_ending(path, image_kind(data)):
-            notes.append(f"{shown[row]} is a {image_kind(data)} file; it was read as one")
-
+    count, modality = len(source.table), find_modality(spec.modality)
+    keep = count * spec.bytes <= MEMORY_LIMIT
+    kept, there = (_empty(spec, count), np.zeros(count, bool)) if keep else (None, None)
+    hashes, reasons, notes = [""] * count, {}, []
     paths, shown = list(source.table["path"]), list(source.table["shown"])
+
+    def read(index):
+        try:
+            reference = _reference(paths[index], source.array)
+            data = reference if source.array is not None else Path(reference).read_bytes()
+            hashes[index] = _digest(data)
+            if hashes[index] not in readable:
+                loaded = modality.load(data, spec).arrays
+                if keep:
+                    _put(kept, index, loaded)
+                    there[index] = True
+        except (ExampleError, OSError) as error:
+            reasons[index] = str(error) if isinstance(error, ExampleError) else error.strerror
+            return
+        remark = source.array is None and modality.remark(paths[index], data)
+        if remark:
+            notes.append(f"{shown[index]} {remark}")
+
+    load_tensorflow()  # before the bar: stderr is held back meanwhile
     with progress.bar("Reading examples", count) as advance, ThreadPoolExecutor(WORKERS) as pool:
         for _ in pool.map(read, range(count)):
             advance()
-    read_so = (size, resize, max_pixels)
-    return _assemble(source, read_so, pixels, there, hashes, reasons, sorted(notes))
+    return _assemble(source, spec, kept, there, hashes, reasons, tuple(sorted(notes)))
 
 
-def _assemble(source, read_so, pixels, there, hashes, reasons, notes):
-    size, resize, max_pixels = read_so
-    good = np.array([row not in reasons for row in range(len(source.table))], dtype=bool)
+def _reference(path, array):
+    return path if array is None else array[int(path)]
+
+
+def _digest(data):
+    """What tells an example from others: a file's bytes; of an array's row its shape and values."""
+    if isinstance(data, bytes):
+        return sha256(data).hexdigest()
+    return sha256(repr(data.shape).encode() + np.ascontiguousarray(data).tobytes()).hexdigest()
+
+
+def _empty(spec, count):
+    arrays = tuple(np.empty((count, *tensor.shape), tensor.dtype) for tensor in spec.tensors)
+    return arrays if len(arrays) > 1 else arrays[0]
+
+
+def _put(arrays, indices, values):
+    each(lambda array, value: array.__setitem__(indices, value), arrays, values)
+
+
+def _assemble(source, spec, kept, there, hashes, reasons, notes):
+    good = np.array([index not in reasons for index in range(len(source.table))], dtype=bool)
     table = source.table.assign(sha256=hashes)
     skipped = table.loc[~good, ["shown", "label", "split"]].rename(columns={"shown": "path"})
-    skipped = skipped.assign(reason=[reasons[row] for row in np.flatnonzero(~good)])
-    if pixels is not None and not good.all():
-        pixels, there = pixels[good], there[good]
-    return Examples(
-        table=table[good].reset_index(drop=True),
-        size=size,
-        resize=resize,
-        max_pixels=max_pixels,
-        skipped=skipped.reset_index(drop=True),
-        array=source.array,
-        pixels=pixels,
-        there=there,
-        notes=tuple(notes),
-    )
+    skipped = skipped.assign(reason=[reasons[index] for index in np.flatnonzero(~good)])
+    if kept is not None and not good.all():
+        kept, there = take(kept, good), there[good]
+    table, skipped = table[good].reset_index(drop=True), skipped.reset_index(drop=True)
+    return Examples(table, spec, skipped, source.array, kept, there, notes)
 
 
 def check_skipped(examples, max_skipped):

@@ -1,88 +1,94 @@
-"""tf.data pipelines: one for training (shuffled, changed), one for evaluation (neither, whole)."""
+"""tf.data pipelines: one for training (shuffled, mixed), one for evaluation (in order, whole)."""
 
 import numpy as np
 
 from keras_transfer.backend import load_tensorflow
-from keras_transfer.inputs.image.augmentation import augment, draw, find_augmentation
+from keras_transfer.inputs.common.arrays import as_tuple, count, each, take
 
 
-def training_batches(fetch, shape, targets, weights, config, epochs, augmentation="none"):
-    """An endless-enough dataset of (inputs, targets, weights), another order each epoch.
+def training_batches(fetch, signature, targets, weights, config, epochs):
+    """A tf.data.Dataset of (inputs, targets, weights) for all epochs, another order in each.
 
     What a step holds is a function of the seed and the step's number alone, so that two runs
     see the same, and one that goes on sees what it would have seen.
 
     Args:
-        fetch: row numbers (int64 array), epoch -> inputs (len, *shape): pixels or stored features.
-        shape: of one input.
-        targets, weights: arrays (n, ...) and (n,).
+        fetch: indices int64 (n,), epoch -> inputs (n, ...): raw examples or stored features.
+        signature: (shape, dtype) of each input, without the batch.
+        targets: arrays (n, ...); weights: (n,).
         config: gives `batch_size`, `seed` and `mixup`.
         epochs: how many to lay out.
-        augmentation: none, light or standard; inputs are pixels then.
 
     Returns:
-        (dataset, steps an epoch). The last batch of an epoch may be smaller.
+        (the tf.data.Dataset, steps an epoch). The last batch of an epoch may be smaller.
     """
-    tf = load_tensorflow()
-    count, batch = len(targets), min(config.batch_size, len(targets))
-    steps = -(-count // batch)
-    kind = None if augmentation == "none" else find_augmentation(augmentation)
+    total, batch_size = count(targets), min(config.batch_size, count(targets))
+    steps = -(-total // batch_size)
 
     def load(step):
         epoch, place = divmod(int(step), steps)
-        order = np.random.default_rng([config.seed, epoch]).permutation(count)
-        rows = order[place * batch : (place + 1) * batch]
-        draws = draw(config.seed, epoch, rows) if kind else np.zeros((len(rows), 0), np.float32)
-        inputs = np.ascontiguousarray(fetch(rows, epoch), dtype=np.float32)
-        shares = _shares(config, epoch, place, len(rows))
-        return inputs, targets[rows], weights[rows], draws, shares
+        order = np.random.default_rng([config.seed, epoch]).permutation(total)
+        indices = order[place * batch_size : (place + 1) * batch_size]
+        batch = fetch(indices, epoch), take(targets, indices), weights[indices]
+        if config.mixup:
+            generator = np.random.default_rng([config.seed, epoch, place, 1])
+            batch = mixed(batch, generator.beta(config.mixup, config.mixup, len(indices)))
+        return batch
 
-    kinds = (tf.float32, *(tf.as_dtype(a.dtype) for a in (targets, weights)), *2 * (tf.float32,))
-
-    def example(step):
-        inputs, target, weight, draws, shares = tf.numpy_function(
-            load, [step], kinds, stateful=False
-        )
-        inputs.set_shape((None, *shape))
-        target.set_shape((None, *targets.shape[1:]))
-        weight.set_shape((None,))
-        draws.set_shape((None, None))
-        shares.set_shape((None,))
-        inputs = augment(inputs, draws, kind) if kind else inputs
-        if not config.mixup:
-            return inputs, target, weight
-        return tuple(_mixed(tf, batch, shares) for batch in (inputs, target, weight))
-
-    dataset = tf.data.Dataset.range(steps * epochs)
-    return dataset.map(example, num_parallel_calls=2, deterministic=True).prefetch(2), steps
+    kinds = [(a.shape[1:], a.dtype) for a in (*as_tuple(targets), weights)]
+    return _dataset(load, steps * epochs, [*signature, *kinds], len(signature)), steps
 
 
-def _shares(config, epoch, place, count):
-    """How much of itself each example keeps when it is mixed, float32 (count,); the rest is 0."""
-    if not config.mixup:
-        return np.zeros(0, np.float32)
-    generator = np.random.default_rng([config.seed, epoch, place, 1])
-    return generator.beta(config.mixup, config.mixup, count).astype(np.float32)
+def mixed(batch, shares):
+    """Each example of a batch mixed with that at its mirror place (MixUp: arXiv:1710.09412).
+
+    Args:
+        batch: a tuple of arrays (n, ...), or tuples of them; shares: (n,), of its own in each.
+    """
+
+    def mix(array):
+        own = shares.astype(np.float32).reshape(-1, *[1] * (array.ndim - 1))
+        return (own * array + (1 - own) * array[::-1]).astype(np.float32)
+
+    return tuple(each(mix, part) for part in batch)
 
 
-def _mixed(tf, batch, shares):
-    """Each row of a batch mixed with that of its mirror place (MixUp: arXiv:1710.09412)."""
-    shares = tf.reshape(shares, [-1] + [1] * (len(batch.shape) - 1))
-    return shares * batch + (1.0 - shares) * batch[::-1]
-
-
-def evaluation_batches(examples, rows, batch_size):
-    """A dataset of float32 pixels (batch, size, size, 3) in the order of `rows`, none dropped."""
-    tf = load_tensorflow()
-    starts = tf.data.Dataset.range(0, len(rows), batch_size)
-    rows = np.asarray(rows)
+def evaluation_batches(examples, indices, batch_size):
+    """Batches of the examples at `indices`, in order, none dropped: arrays, or tuples of them."""
+    indices = np.asarray(indices)
 
     def load(start):
-        return examples.batch(rows[start : start + batch_size])
+        return (examples.batch(indices[int(start) * batch_size :][:batch_size]),)
 
-    def pixels(start):
-        batch = tf.numpy_function(load, [start], tf.uint8, stateful=False)
-        batch.set_shape((None, examples.size, examples.size, 3))
-        return tf.cast(batch, tf.float32)
+    kinds = [(tensor.shape, tensor.dtype) for tensor in examples.spec.tensors]
+    for (inputs,) in _dataset(load, -(-len(indices) // batch_size), kinds, len(kinds)):
+        yield each(lambda tensor: tensor.numpy(), inputs)
 
-    return starts.map(pixels, num_parallel_calls=2, deterministic=True).prefetch(2)
+
+def _dataset(load, steps, kinds, inputs):
+    """A tf.data.Dataset of what `load` gives for each step, as flat arrays regrouped.
+
+    Args:
+        kinds: (shape, dtype) of each array in turn; inputs: how many of them are inputs.
+    """
+    tf = load_tensorflow()
+    types = [np.dtype(dtype) for _, dtype in kinds]
+
+    def flat(step):
+        arrays = [array for part in load(step) for array in as_tuple(part)]
+        return [np.ascontiguousarray(a, t) for a, t in zip(arrays, types, strict=True)]
+
+    def regroup(tensors):
+        return tuple(tensors) if len(tensors) > 1 else tensors[0]
+
+    def batch(step):
+        tensors = tf.numpy_function(flat, [step], [tf.as_dtype(t) for t in types], stateful=False)
+        for tensor, (shape, _) in zip(tensors, kinds, strict=True):
+            tensor.set_shape((None, *shape))
+        groups = [tensors[:inputs], tensors[inputs:-1], tensors[-1:]]
+        if inputs == len(kinds):
+            groups = [tensors]
+        return tuple(regroup(group) for group in groups if group)
+
+    dataset = tf.data.Dataset.range(steps).map(batch, num_parallel_calls=2, deterministic=True)
+    return dataset.prefetch(2)

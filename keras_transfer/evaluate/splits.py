@@ -2,19 +2,20 @@
 
 import numpy as np
 
-from keras_transfer.evaluate.scores import score_split
+from keras_transfer.inputs.common.arrays import take
 
-SMALL = 50  # examples; under it an interval is wider than most differences one looks for
+FEW = 50  # examples; under it an interval is wider than most differences one looks for
 
 
 def score_splits(task, table, targets, predictions, used_for_selection=(), seed=0):
     """The `splits` of metrics.json.
 
     Args:
-        task: one of `tasks`.
-        table: DataFrame with `split` and `group`; an example without a split counts to "all".
-        targets, answers: (n, ...) encoded labels, and what the model says, in the table's order.
-        used_for_selection: names of splits that chose an epoch or a penalty.
+        task: gives `score`.
+        table: DataFrame with `split` and `group`; an example without a split counts to "all", one
+            without a group is a group of its own.
+        targets, predictions: arrays (n, ...), or tuples of them, in the table's order.
+        used_for_selection: names of splits that selected an epoch or a setting.
         seed: of the bootstrap.
 
     Returns:
@@ -24,13 +25,11 @@ def score_splits(task, table, targets, predictions, used_for_selection=(), seed=
     groups = table["group"].to_numpy()
     scores = {}
     for split in ("train", "val", "test", "all"):
-        rows = np.flatnonzero(splits == split)
-        if not len(rows):
+        indices = np.flatnonzero(splits == split)
+        if not len(indices):
             continue
-        grouped = groups[rows] if all(groups[rows]) else None
-        score = score_split(
-            task.name, targets[rows], predictions[rows], task.outputs, groups=grouped, seed=seed
-        )
+        parts = take(targets, indices), take(predictions, indices)
+        score = task.score(*parts, groups=groups[indices], seed=seed)
         used = {"used_for_selection": split in used_for_selection}
         scores[split] = {"n": score.pop("n"), **used, **score}
     return scores

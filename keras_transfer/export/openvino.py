@@ -1,30 +1,32 @@
 """OpenVINO files (.xml and .bin) for servers with Intel or AMD processors: names inside."""
 
+import functools
 import tempfile
 from pathlib import Path
 
 from keras_transfer.backend import quiet_stderr
 from keras_transfer.errors import UserError
-from keras_transfer.export.names import ANSWERS
-from keras_transfer.export.readers import IN_A_FOLDER
-from keras_transfer.export.saved_model import require_tensorflow
-from keras_transfer.export.tflite.floats import require_squeeze
-from keras_transfer.model.float32_copy import float32_copy
-from keras_transfer.model.spec import MEMBER, spec_to_json
-from keras_transfer.runtimes.litert import convert
+from keras_transfer.export import Exported, Format, require
+from keras_transfer.export.common.network import require_tensorflow
+from keras_transfer.model.spec import MEMBER, spec_from_json, spec_to_json
+from keras_transfer.runtimes.conversion import convert_traced
+from keras_transfer.runtimes.openvino import OpenVINORuntime
+from keras_transfer.tasks import find_task
+
+XML_FILE = "model.xml"
 
 
-def export_openvino(model, folder, spec, sample=None, any_size=False):
-    """Write `model` as `model.xml` and `model.bin` in a new folder.
+def write(network, folder, sample=None, any_size=False):
+    """Write a network as `model.xml` and `model.bin` in a new folder.
 
-    Input `pixels`: uint8 (n, s, s, 3), RGB. Output `probabilities` (`values` for a regression):
-    float32 (n, k). What the answers mean is in its runtime information. Weights stay float32.
+    Inputs as the model takes them (images: `pixels`, uint8 (n, s, s, 3), RGB), outputs by their
+    names: float32 (n, ...). What they mean is in its runtime information. Weights stay float32.
 
     It is made from a TFLite file: from a Keras model or SavedModel OpenVINO 2026 gives some
     networks (EfficientNetV2) dozens of outputs, and string operations that it cannot run.
 
-    Args: as `export.tflite.export_tflite`; with `any_size` pixels are resized inside as Pillow does
-        it, antialiased, as in training.
+    Args: as `export.tflite.write`; with `any_size` pixels are resized inside as Pillow does it,
+        antialiased, as in training.
 
     Raises:
         UserError: an operation that TFLite or OpenVINO lacks, another backend.
@@ -33,33 +35,73 @@ def export_openvino(model, folder, spec, sample=None, any_size=False):
     import openvino
 
     if any_size:
-        require_squeeze(spec)
-    network = _read(openvino, convert(float32_copy(model), ANSWERS[spec.task]), any_size)
-    network.input(0).set_names({"pixels"})
-    network.output(0).set_names({ANSWERS[spec.task]})
-    network.set_rt_info(spec_to_json(spec), [MEMBER])
+        network.modality.check_any_size(network.spec.inputs)
+    made = _convert(openvino, network, any_size)
+    made.set_rt_info(spec_to_json(network.spec), [MEMBER])
     Path(folder).mkdir()
-    openvino.save_model(network, Path(folder) / IN_A_FOLDER[1], compress_to_fp16=False)
+    openvino.save_model(made, Path(folder) / XML_FILE, compress_to_fp16=False)
 
 
-def _read(openvino, data, any_size):
-    """The network in a TFLite file, with uint8 pixels as its input."""
+def _convert(openvino, network, any_size):
+    """The OpenVINO model of a network, with the inputs' own types."""
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "network.tflite"
-        file.write_bytes(data)
+        file.write_bytes(convert_traced(network.traced, network.model.weights))
         try:
-            with quiet_stderr():
-                network = openvino.Core().read_model(file)
+            with quiet_stderr(expected=RuntimeError):
+                made = openvino.Core().read_model(file)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise UserError("OpenVINO has no such operation", reason) from error
-        steps = openvino.preprocess.PrePostProcessor(network)
-        pixels = steps.input(0)
-        pixels.tensor().set_element_type(openvino.Type.u8)
+        _name(made, network)
+        steps = openvino.preprocess.PrePostProcessor(made)
+        for place, tensor in enumerate(network.spec.inputs.tensors):
+            entry = steps.input(place)
+            entry.tensor().set_element_type(openvino.Type(tensor.dtype))
         if any_size:
             layout = openvino.Layout("NHWC")
-            pixels.tensor().set_layout(layout).set_spatial_dynamic_shape()
-            pixels.model().set_layout(layout)
+            entry.tensor().set_layout(layout).set_spatial_dynamic_shape()
+            entry.model().set_layout(layout)
             how = openvino.preprocess.ResizeAlgorithm.RESIZE_BILINEAR_PILLOW
-            pixels.preprocess().convert_element_type(openvino.Type.f32).resize(how)
+            entry.preprocess().convert_element_type(openvino.Type.f32).resize(how)
         return steps.build()
+
+
+def _name(made, network):
+    """Give inputs and outputs the names of the spec; the converter keeps their order by name."""
+    names = network.task.output_names
+    for port in made.inputs:
+        own = next(t.name for t in network.spec.inputs.tensors if _is_called(port, t.name))
+        port.set_names({own})
+    for port in made.outputs:
+        own = [name for name in names if _is_called(port, name)] if len(names) > 1 else names
+        port.set_names(set(own))
+
+
+def _is_called(port, name):
+    return len(port.names) == 0 or any(name in known for known in port.names)
+
+
+def is_file(path):
+    """Whether `path` is an OpenVINO file, or its folder."""
+    return (path / XML_FILE).is_file() or (path.suffix == ".xml" and path.is_file())
+
+
+def open_file(path):
+    """The Exported of an OpenVINO file of ours."""
+    require(FORMATS[0])
+    path = path / XML_FILE if path.is_dir() else path
+    runtime = OpenVINORuntime(path)
+    text = runtime.metadata(MEMBER)
+    spec = spec_from_json(text, path) if text else None
+    if spec is not None and len(find_task(spec.task).output_names) > 1:
+        runtime = OpenVINORuntime(path, output_names=find_task(spec.task).output_names)
+    return Exported(runtime, spec, None in runtime.input_shapes[0])
+
+
+NEEDS = {"extra": "openvino", "modules": ("openvino",)}
+ANY_SIZE = functools.partial(write, any_size=True)
+FORMATS = (
+    Format("openvino", "openvino", write, any_size="openvino-any-size", **NEEDS),
+    Format("openvino-any-size", "openvino-any-size", ANY_SIZE, **NEEDS),
+)

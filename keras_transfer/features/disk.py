@@ -7,19 +7,18 @@ that is killed leaves bytes that nobody lists, and two at once do not meet.
 import contextlib
 import errno
 import json
-import sqlite3
 import time
 import zlib
 from pathlib import Path
 
 import numpy as np
 
+from keras_transfer.environment import transaction
 from keras_transfer.features.writer import Writer
 
 INDEX = "index.sqlite"
 LIMIT = 20 * 2**30  # bytes; above it the tables that were not used for longest go
 A_DAY = 86400  # seconds
-WAIT = 60  # seconds for another process's transaction
 TABLES = """
 CREATE TABLE IF NOT EXISTS tables (
     id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE, row_bytes INTEGER, used REAL);
@@ -28,9 +27,7 @@ CREATE TABLE IF NOT EXISTS files (
 CREATE TABLE IF NOT EXISTS rows (
     table_id INTEGER, digest BLOB, file_id INTEGER, place INTEGER, checksum INTEGER,
     PRIMARY KEY (table_id, digest)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS engines (network TEXT PRIMARY KEY, name TEXT);
-CREATE TABLE IF NOT EXISTS examples (
-    reader TEXT, digest BLOB, max_pixels INTEGER, PRIMARY KEY (reader, digest)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS runtimes (network TEXT PRIMARY KEY, name TEXT);
 """
 
 
@@ -43,42 +40,25 @@ class DiskStore:
         with self.transaction() as index:
             index.executescript(TABLES)
 
-    @contextlib.contextmanager
     def transaction(self):
-        """A connection to the index that nobody else writes to meanwhile; all or nothing."""
-        connection = sqlite3.connect(self.folder / INDEX, timeout=WAIT, isolation_level=None)
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            with connection:
-                yield connection
-        finally:
-            connection.close()
+        """A connection to the index; see `environment.transaction`."""
+        return transaction(self.folder / INDEX)
 
-    def engine_of(self, network):
-        """The engine that was chosen for the network called `network`, or None."""
+    def runtime_of(self, network):
+        """The runtime that was chosen for the network called `network`, or None."""
         with self.transaction() as index:
-            row = index.execute("SELECT name FROM engines WHERE network = ?", (network,)).fetchone()
+            row = index.execute(
+                "SELECT name FROM runtimes WHERE network = ?", (network,)
+            ).fetchone()
         return row and row[0]
 
-    def remember_engine(self, network, name):
-        """Take the engine `name` for this network from now on."""
+    def remember_runtime(self, network, name):
+        """Take the runtime `name` for this network from now on."""
         with self.transaction() as index:
-            index.execute("INSERT OR REPLACE INTO engines VALUES (?, ?)", (network, name))
-
-    def examples(self, reader):
-        """{sha256 in hex: limit of pixels} of the contents that `reader` read well."""
-        with self.transaction() as index:
-            asked = "SELECT digest, max_pixels FROM examples WHERE reader = ?"
-            return {digest.hex(): limit for digest, limit in index.execute(asked, (reader,))}
-
-    def remember_examples(self, reader, digests, max_pixels):
-        """Note that `reader` read these contents well under this limit of pixels."""
-        rows = [(reader, bytes.fromhex(digest), max_pixels) for digest in digests]
-        with self.transaction() as index:
-            index.executemany("INSERT OR REPLACE INTO examples VALUES (?, ?, ?)", rows)
+            index.execute("INSERT OR REPLACE INTO runtimes VALUES (?, ?)", (network, name))
 
     def open(self, description, row_shape, dtype):
-        """The Table for what `description` (a dict that JSON takes) describes; made where it is new."""
+        """The Table that `description` (a dict that JSON takes) describes; made where it is new."""
         key = json.dumps(description, sort_keys=True)
         row_bytes = int(np.prod(row_shape)) * np.dtype(dtype).itemsize
         with self.transaction() as index:

@@ -1,0 +1,146 @@
+"""What goes into a model: one file a modality, each with the same few functions."""
+
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from keras_transfer.config import find_in
+from keras_transfer.errors import UserError
+
+
+class Tensor(NamedTuple):
+    """One input of a model, for one example."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class InputSpec(NamedTuple):
+    """What a model takes: all that decides how an example becomes arrays, as JSON can hold it.
+
+    Attributes:
+        modality: the name of a file in `inputs`.
+        tensors: the model's inputs in their order.
+        settings: what the modality needs besides, for example {"resize": "squeeze"}.
+    """
+
+    modality: str
+    tensors: tuple[Tensor, ...]
+    settings: dict[str, Any]
+
+    @property
+    def bytes(self):
+        """What one example takes in memory."""
+        return sum(int(np.prod(t.shape)) * np.dtype(t.dtype).itemsize for t in self.tensors)
+
+
+class Loaded(NamedTuple):
+    """One example as a model takes it.
+
+    Attributes:
+        arrays: an array, or a tuple of them where there are several inputs.
+        geometry: how the raw example was brought to them (None where there is nothing to say);
+            tasks whose targets lie inside an example need it.
+    """
+
+    arrays: Any
+    geometry: Any = None
+
+
+class Modality:
+    """One kind of input. `inputs/NAME.py` makes one and calls it MODALITY.
+
+    A file may have a frozen dataclass `Settings`, whose fields join the flags.
+    """
+
+    name: ClassVar[str]
+    endings: ClassVar[frozenset] = frozenset()  # of the files that are looked for in folders
+    limits: ClassVar[tuple[str, ...]] = ()  # what `signatures` decode otherwise than `load`
+    app_way: ClassVar[str] = ""  # how `load_as_apps` differs from `load`; empty where it does not
+    has_phone_metadata: ClassVar[bool] = False  # TFLite's metadata have a schema for such inputs
+
+    def spec(self, base, config):
+        """The InputSpec for a `bases.table.Base` and a `TrainConfig`."""
+        raise NotImplementedError
+
+    def load(self, reference, spec):
+        """One example as Loaded; ExampleError where it cannot be read.
+
+        Args:
+            reference: path of a file, its bytes, or one row of an array.
+            spec: InputSpec.
+        """
+        raise NotImplementedError
+
+    def load_as_apps(self, reference, spec):
+        """The same by what an app has at hand; see `app_way`."""
+        return self.load(reference, spec)
+
+    def load_whole(self, reference, spec):
+        """One example of its own size, for a file that takes any size."""
+        return self.load(reference, spec)
+
+    def check_any_size(self, spec):
+        """Refuse a file that takes examples of any size."""
+        raise UserError(f"{self.name}s of any size cannot go into a file", "--dynamic-size")
+
+    def save_golden(self, arrays, path):
+        """Write one example as a file that apps can read; its name (None where there is none).
+
+        Args:
+            arrays: of one example; path: of the file, without its ending.
+        """
+        return None
+
+    def is_served_alike(self, data):
+        """Whether `signatures` read a file's bytes as `load` does."""
+        return True
+
+    def check_array(self, array):
+        """Examples that came as an array (n, ...), checked; UserError where they make no sense."""
+        return np.asarray(array)
+
+    def is_single(self, array, label):
+        """Whether an element of a tf.data.Dataset is one example, not a batch of them."""
+        return not label.ndim
+
+    def remark(self, path, data):
+        """A line about a file that is not what its name says; by default none."""
+        return ""
+
+    def notes(self, names):
+        """Lines about files of these names, before any is read: what is missing for some."""
+        return []
+
+    def reader(self, spec):
+        """A text that changes when other examples can be read than before."""
+        return self.name
+
+    def augment(self, batch, digests, views):
+        """A view of each example of a batch.
+
+        Args:
+            batch: arrays (n, ...); digests: sha256 in hex of each example's contents.
+            views: for each example None (plain) or (augmentation, seed, number): with the digest
+                it decides what is drawn, so that an example's view is the same in every batch,
+                stored or not.
+        """
+        raise UserError(f"{self.name} has no augmentation", "--augment", "Take --augment none")
+
+    def view_key(self, view):
+        """All that decides the numbers of a view, as JSON takes it."""
+        return view and list(view)
+
+    def signatures(self, tf, spec):
+        """Ways a SavedModel takes raw examples: {name: (function to the inputs, TensorSpecs)}.
+
+        The first becomes `serving_default`; `serve_arrays`, the model's own inputs, is there
+        anyway, and is the default where there is no other.
+        """
+        return {}
+
+
+def find_modality(name):
+    """The Modality called `name`; an unknown name is a UserError."""
+    return find_in("inputs", "modality", name).MODALITY

@@ -58,7 +58,7 @@ def _last_uses(model, position_of):
 
 
 def _moves(operation):
-    """Whether an operation trains, or answers differently from call to call while training.
+    """Whether an operation trains, or gives other outputs from call to call while training.
 
     The dropout that some bases carry themselves rests with the part of the base that is frozen.
     """

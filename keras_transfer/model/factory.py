@@ -1,15 +1,10 @@
-"""Base and head as one flat model: pixels -> scale -> base -> pool -> hidden -> head -> output."""
+"""Base and head as one flat model: inputs -> base -> the task's head."""
 
 from keras_transfer.backend import load_keras
 from keras_transfer.bases.build import build_base
-from keras_transfer.errors import UserError, unknown_name
-from keras_transfer.tasks import find_task
-
-POOLINGS = {
-    "avg": "GlobalAveragePooling2D",
-    "max": "GlobalMaxPooling2D",
-    "flatten": "Flatten",
-}
+from keras_transfer.config import base_name
+from keras_transfer.errors import UserError
+from keras_transfer.tasks import HeadSettings, find_task
 
 
 def build_model(
@@ -22,44 +17,57 @@ def build_model(
     pooling="avg",
     image_size=None,
     weights="auto",
-    scale=None,
-    offset=None,
+    inputs=None,
 ):
-    """A flat `keras.Model` from raw pixels to answers, the base frozen, the head not.
+    """A flat `keras.Model` from raw inputs to predictions, the base frozen, the head not.
 
     Args:
-        base: a name of `bases.table.BASES`; it becomes the model's name.
-        task: classification (softmax), multilabel (sigmoid) or regression (linear).
-        outputs: how many classes, labels or numbers.
+        base: a name of `bases.table.BASES`, or a `keras.Model` of your own (raw inputs in, feature
+            map out; it is copied); its name becomes the model's name.
+        task: one of `tasks`, or its name: classification (softmax), multilabel (sigmoid),
+            regression (linear).
+        outputs: how many classes, labels or numbers, where `task` is a name.
         hidden_units: widths of ReLU layers between the pooled features and the head.
         dropout: rate after the pooled features and after each hidden layer.
         pooling: avg, max or flatten.
         image_size: pixels a side; by default those of the base.
         weights: auto, imagenet, none or a path (see `bases.build.build_base`).
-        scale, offset: of a regression's numbers, one each: output = head * scale + offset.
+        inputs: InputSpec of what goes in; it decides the size then.
 
     Returns:
-        Input `pixels` (batch, size, size, 3), RGB 0..255; output (batch, outputs): probabilities,
-        or numbers in the unit of the labels. The layer `head` gives their logits.
+        For images: input `pixels` (batch, size, size, 3), RGB 0..255; output (batch, outputs):
+        probabilities, or numbers in the unit of the labels. The layer `head` gives their logits.
 
     Raises:
         UserError: an unknown name, fewer than one output, weights that do not fit.
     """
     keras = load_keras()
-    activation = find_task(task).activation
-    if outputs < 1:
-        raise UserError("a model needs at least one output", outputs)
-    body = build_base(base, image_size, weights)
-    x = _pool(keras, pooling)(body.output)
-    x = _hidden(keras, x, hidden_units, dropout)
-    logits = keras.layers.Dense(outputs, name="head")(x)
-    prediction = _output(keras, activation, scale, offset)(logits)
-    model = keras.Model(body.input, prediction, name=base)
+    if isinstance(task, str):
+        task = find_task(task).from_outputs(_unnamed(outputs))
+    body = build_base(base, image_size, weights, inputs)
+    tensors = [body.get_layer(tap).output for tap in task.taps] + [body.output]
+    outputs = task.build_head(tensors, HeadSettings(pooling, tuple(hidden_units), dropout))
+    model = keras.Model(body.inputs, outputs, name=base_name(base))
+    inside = {layer.name for layer in body.layers}
+    model.head_layers = [layer.name for layer in model.layers if layer.name not in inside]
     for layer in base_layers(model):
         layer.trainable = False
         if isinstance(layer, keras.layers.Dropout):
             hold_dropout(layer, True)
     return model
+
+
+def build_for(dataset, config):
+    """`build_model` for a `data.dataset.Dataset` and a TrainConfig."""
+    head = {"hidden_units": config.hidden_units, "dropout": config.dropout}
+    rest = {"pooling": config.pooling, "weights": config.weights, "inputs": dataset.examples.spec}
+    return build_model(config.base, dataset.task, **head, **rest)
+
+
+def _unnamed(outputs):
+    if outputs < 1:
+        raise UserError("a model needs at least one output", outputs)
+    return tuple(str(number) for number in range(outputs))
 
 
 def hold_dropout(layer, held):
@@ -69,33 +77,11 @@ def hold_dropout(layer, held):
     layer.rate = 0.0 if held else layer.own_rate
 
 
-def _pool(keras, pooling):
-    if pooling not in POOLINGS:
-        raise unknown_name("pooling", pooling, POOLINGS)
-    return getattr(keras.layers, POOLINGS[pooling])(name="pool")
-
-
-def _hidden(keras, x, hidden_units, dropout):
-    if dropout:
-        x = keras.layers.Dropout(dropout, name="dropout")(x)
-    for number, units in enumerate(hidden_units, start=1):
-        x = keras.layers.Dense(units, activation="relu", name=f"hidden_{number}")(x)
-        if dropout:
-            x = keras.layers.Dropout(dropout, name=f"dropout_{number}")(x)
-    return x
-
-
-def _output(keras, activation, scale, offset):
-    # float32 also under mixed precision: softmax and sums over classes need the digits
-    if scale is not None:
-        values = {"scale": list(scale), "offset": list(offset)}
-        return keras.layers.Rescaling(**values, name="output", dtype="float32")
-    return keras.layers.Activation(activation, name="output", dtype="float32")
-
-
 def base_layers(model):
-    """The layers of the base: all before `pool`, input and scaling included."""
+    """The layers of the base, input and scaling included; the head begins with `pool` or anew."""
     names = [layer.name for layer in model.layers]
-    if "pool" not in names:
+    head = getattr(model, "head_layers", None)
+    if head is None and "pool" not in names:
         raise UserError("this model was not made by build_model", model.name, "It has no `pool`")
-    return model.layers[: names.index("pool")]
+    first = names.index("pool") if head is None else min(map(names.index, head))
+    return [layer for layer in model.layers[:first] if head is None or layer.name not in head]

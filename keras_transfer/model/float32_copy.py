@@ -6,8 +6,8 @@ NARROW = {"mixed_float16", "mixed_bfloat16", "float16", "bfloat16"}
 def float32_copy(model):
     """The same layers and weights, computing in float32; the model itself if it already does.
 
-    Files are made from the float32_model: a float16 model turns into operations that LiteRT refuses, and
-    a float32 file answers alike on every machine.
+    Files are made from it: a float16 model turns into operations that LiteRT refuses, and a float32
+    file predicts alike on every machine.
 
     Args:
         model: a built `keras.Model` that can be made again from its own config.
@@ -16,9 +16,9 @@ def float32_copy(model):
     widened = _widen(config)
     if widened == config:
         return model
-    float32_model = type(model).from_config(widened)
-    float32_model.set_weights(model.get_weights())
-    return float32_model
+    copy = type(model).from_config(widened)
+    copy.set_weights(model.get_weights())
+    return copy
 
 
 def _widen(config):

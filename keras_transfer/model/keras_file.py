@@ -1,26 +1,25 @@
-"""`model.keras`, with what its answers mean inside it."""
+"""`model.keras`, with its ModelSpec inside it."""
 
-import os
 import zipfile
-from pathlib import Path
 
 from keras_transfer.backend import load_keras
+from keras_transfer.environment import atomic_write
 from keras_transfer.errors import UserError
 from keras_transfer.model.spec import MEMBER, spec_from_json, spec_to_json
 
 
 def save_keras(model, path, spec):
-    """Write `model` and `spec` to `path` as one file, in one move.
+    """Write `model` and its ModelSpec to `path` as one file, in one move.
 
     The file holds no optimizer and no loss, so that any Keras loads it with nothing of ours.
     """
     keras = load_keras()
-    aside = Path(path).with_name("aside.keras")
     plain = keras.Model(model.input, model.output, name=model.name)
-    plain.save(aside)
-    with zipfile.ZipFile(aside, "a") as archive:
-        archive.writestr(MEMBER, spec_to_json(spec))  # Keras leaves members alone it does not know
-    os.replace(aside, path)
+    with atomic_write(path) as fresh:
+        plain.save(fresh)
+        with zipfile.ZipFile(fresh, "a") as archive:
+            # Keras leaves members alone that it does not know
+            archive.writestr(MEMBER, spec_to_json(spec))
 
 
 def read_spec(path):

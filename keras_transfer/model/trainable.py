@@ -1,7 +1,7 @@
 """Which part of the base trains."""
 
 from keras_transfer.backend import load_keras
-from keras_transfer.bases.table import find_base
+from keras_transfer.bases.table import stages_of
 from keras_transfer.errors import UserError
 from keras_transfer.model.factory import base_layers, hold_dropout
 
@@ -40,11 +40,11 @@ def first_trainable(base, layer_names, part):
     check_part(base, part)
     if part.startswith("last:"):
         return max(0, len(layer_names) - _layer_count(part))
-    stages = [name for name, _ in find_base(base).stages]
-    stage = stages.index(part)
+    stages = stages_of(base)
+    stage = list(stages).index(part)
     if stage == 0:
         return 0
-    last_below = find_base(base).stages[stage - 1][1]
+    last_below = list(stages.values())[stage - 1]
     return layer_names.index(last_below) + 1
 
 
@@ -55,9 +55,9 @@ def check_part(base, part):
     if part.startswith("last:"):
         _layer_count(part)
         return
-    stages = [name for name, _ in find_base(base).stages]
+    stages = stages_of(base)
     if part not in stages:
-        known = f"{base} has: all, none, last:N, {', '.join(stages)}"
+        known = f"{base} has: {', '.join(('all', 'none', 'last:N', *stages))}"
         raise UserError("unknown part to train", repr(part), known)
 
 

@@ -4,8 +4,8 @@ import os
 from shlex import quote
 
 from keras_transfer.errors import count
-from keras_transfer.evaluate.scores import headline
-from keras_transfer.export.certificate.examiner import FILE
+from keras_transfer.export.certificate import CERTIFICATE
+from keras_transfer.tasks import find_task
 
 
 def summarise(run):
@@ -26,20 +26,6 @@ def summarise(run):
     return "\n".join(lines)
 
 
-def describe(run):
-    """A few lines for a notebook: what it is, its scores, what it offers."""
-    if run.info.get("state") != "finished":
-        return f"Run({str(run.folder)!r}, {run.info.get('state', 'empty')})"
-    metrics = run.metrics
-    return "\n".join(
-        [
-            f"Run({_near(run.folder)!r})  {run.config.base}, {run.config.strategy}",
-            score_table(metrics["task"], metrics["splits"]),
-            ".metrics .history .predictions .model .predict(path) .export(format)",
-        ]
-    )
-
-
 def score_table(task, splits):
     """The scores of each split as a table with intervals, then each class of the last split."""
     from rich.table import Table
@@ -48,11 +34,11 @@ def score_table(task, splits):
     table.add_column("split")
     table.add_column("examples", justify="right")
     names = [name for name, score in _first(splits).items() if _is_interval(score)]
-    names.sort(key=lambda name: name != headline(task))
+    names.sort(key=lambda name: name != find_task(task).headline)
     for name in names:
         table.add_column(name.replace("_", " "))
     for split, scores in splits.items():
-        used = " (used to choose)" if scores["used_for_selection"] else ""
+        used = " (used for selection)" if scores["used_for_selection"] else ""
         table.add_row(split + used, str(scores["n"]), *[_interval(scores[n]) for n in names])
     return "\n".join([render(table), *_class_lines(splits)])
 
@@ -78,7 +64,9 @@ def render(table, width=110):
     """A rich table as plain text."""
     from rich.console import Console
 
-    console = Console(width=width, color_system=None, force_terminal=False)
+    # names of classes and files may look like markup
+    plain = {"color_system": None, "force_terminal": False, "markup": False, "emoji": False}
+    console = Console(width=width, **plain)
     with console.capture() as capture:
         console.print(table)
     return capture.get().rstrip()
@@ -107,7 +95,7 @@ def _number(value):
 
 
 def _files(run):
-    rows = [("model.keras", "for Python"), ("predictions.csv", "each example's answer")]
+    rows = [("model.keras", "for Python"), ("predictions.csv", "each example's prediction")]
     lines = [f"  {name:<24}{what}" for name, what in rows if (run.folder / name).exists()]
     certificate = run.certificate
     return [*lines, *(["", export_table(certificate)] if certificate else [])]
@@ -118,7 +106,8 @@ def export_table(certificate):
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    name = headline(certificate["task"]) if "task" in certificate else "score"
+    task = certificate.get("task")
+    name = find_task(task).headline if task else "score"
     for column in ("exports/", "MiB", name, "agrees", "apart", "from files", "ms", ""):
         table.add_column(column, justify="left" if column in ("exports/", "") else "right")
     if "model" in certificate:
@@ -131,9 +120,9 @@ def export_table(certificate):
 
 def _export_row(entry, name):
     size = f"{entry['bytes'] / 2**20:.1f}"
-    if "same_pixels" not in entry:
+    if "same_inputs" not in entry:
         return entry["path"], size, "-", "-", f"{entry['difference']:.2g}", "-", "-", "not scored"
-    same, encoded = entry["same_pixels"], entry.get("encoded_bytes", {})
+    same, encoded = entry["same_inputs"], entry.get("from_files", {})
     return (
         entry["path"],
         size,
@@ -151,21 +140,21 @@ def _ms(entry):
 
 
 def _export_notes(entries):
-    """On which examples the files were measured, and what few examples could not tell."""
+    """On which examples files were measured, and where they were too few."""
     lines, places = [""], {}
     for entry in entries:
         if "split" in entry:
-            of = f" of {entry['of']}" if entry["of"] > entry["examples"] else ""
-            chose = ", which chose something" if entry["used_for_selection"] else ""
-            places[f"{entry['examples']}{of} examples of {entry['split']}{chose}"] = True
+            of = f" of {entry['split_size']}" if entry["split_size"] > entry["examples"] else ""
+            selected = ", which selected something" if entry["used_for_selection"] else ""
+            places[f"{entry['examples']}{of} examples of {entry['split']}{selected}"] = True
     if places:
         lines.append(
-            f"Measured on {' and '.join(places)}. Agrees: answers as the model to the same pixels; "
+            f"Measured on {' and '.join(places)}. Agrees: predicts as the model, same inputs; "
             "apart: largest difference; from files: agrees when the file's runtime decodes and "
-            f"resizes; ms an example. All of it: exports/{FILE}"
+            f"resizes; ms an example. All of it: exports/{CERTIFICATE}"
         )
-    told = [e for e in entries if not (e["passed"] and e["told"])]
-    return lines + [f"{entry['path']}: {entry['why']}" for entry in told]
+    unclear = [e for e in entries if not (e["passed"] and e["conclusive"])]
+    return lines + [f"{entry['path']}: {entry['reason']}" for entry in unclear]
 
 
 def _next(run):
@@ -176,6 +165,6 @@ def _next(run):
 
 
 def _near(path):
-    """A path as short as it can be said from here."""
+    """The shortest text for a path from here."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative

@@ -1,4 +1,4 @@
-"""Run: the folder that a training leaves, written aside and renamed when whole."""
+"""Run: the folder that a training leaves; it grows under another name and is renamed when whole."""
 
 import json
 import os
@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 
 from keras_transfer import progress
-from keras_transfer.environment import versions
+from keras_transfer.environment import versions, write_text
 from keras_transfer.errors import UserError
 
 PARTIAL = ".partial"
-CHECK = "check.npz"  # examples on which an export must answer as the model does
+CHECK = "check.npz"  # examples on which an export must predict as the model does
 
 
 class Run:
@@ -65,9 +65,7 @@ class Run:
 
     def write_text(self, name, text):
         """Write one small file whole."""
-        aside = self.folder / f".{name}"
-        aside.write_text(text, encoding="utf-8")
-        os.replace(aside, self.folder / name)
+        write_text(self.folder / name, text)
 
     def finish(self):
         """Mark the run as finished and give the folder its name."""
@@ -105,7 +103,7 @@ class Run:
 
     @property
     def classes(self):
-        """Names of the outputs, in the order of the model's answers."""
+        """Names of the outputs, in the order of the predictions."""
         return tuple((self.folder / "classes.txt").read_text(encoding="utf-8").splitlines())
 
     @property
@@ -117,25 +115,27 @@ class Run:
 
     @property
     def predictions(self):
-        """`predictions.csv` as a DataFrame: one row an example that was scored."""
+        """`predictions.csv` (or `.jsonl`) as a DataFrame: one row an example that was scored."""
         import pandas as pd
 
+        if (self.folder / "predictions.jsonl").is_file():
+            return pd.read_json(self.folder / "predictions.jsonl", lines=True)
         return pd.read_csv(self.folder / "predictions.csv", dtype={"label": str, "predicted": str})
 
     @property
     def predictor(self):
-        """The model with the names of its answers."""
+        """The model, with what it takes and gives."""
         from keras_transfer.run.predictor import Predictor
 
         return Predictor.load(self.folder)
 
     @property
     def model(self):
-        """The trained `keras.Model`: raw RGB pixels 0..255 in, answers out."""
+        """The trained `keras.Model`: raw inputs in, predictions out."""
         return self.predictor.model
 
     def predict(self, *paths, top=5):
-        """Answers to example files, folders or patterns: a list of dicts, one an example."""
+        """Predictions for files, folders or patterns: a list of dicts, one a file."""
         return self.predictor.predict(paths, top)
 
     def export(self, *formats, data=None, max_drop=0.01):
@@ -150,47 +150,65 @@ class Run:
             {format: what `certificate.json` says of it}; `passed` tells whether it may be used.
         """
         from keras_transfer.export.certificate.evaluation_set import draw_evaluation_set
-        from keras_transfer.export.writing import check_formats
+        from keras_transfer.export.common.writing import check_formats
         from keras_transfer.run.reading import read_again
 
         check_formats(formats)
-        predictor, config = self.predictor, self.config
+        predictor = self.predictor
         with progress.logged(self.folder / "log.txt"):
-            dataset = read_again(config, self.info.get("data"), data)
-            evaluation_set = None if dataset is None else draw_evaluation_set(dataset, config)
-            spec = predictor.spec
-            return self.export_model(predictor.model, spec, formats, evaluation_set, max_drop)
+            dataset = read_again(self, predictor.spec.inputs, data)
+            drawn = None
+            if dataset is not None:
+                drawn = draw_evaluation_set(dataset, self.info["selected_on"], self.config.seed)
+            return self.export_model(predictor.model, predictor.spec, formats, drawn, max_drop)
 
     def export_model(self, model, spec, formats, evaluation_set=None, max_drop=0.01):
         """`export` for a model that is at hand."""
-        import numpy as np
+        from keras_transfer.export.common.writing import write_exports
 
-        from keras_transfer.export.writing import write_exports
-
-        if not (self.folder / CHECK).is_file():
-            raise UserError("the examples to prove exports on are gone", self.folder / CHECK)
-        with np.load(self.folder / CHECK) as kept:
-            pixels = kept["pixels"]
-        folder = self.folder / "exports"
-        return write_exports(model, spec, folder, formats, pixels, evaluation_set, max_drop)
+        folder, proof = self.folder / "exports", self.check_examples
+        return write_exports(model, spec, folder, formats, proof, evaluation_set, max_drop)
 
     @property
     def certificate(self):
         """`exports/certificate.json` as a dict; empty without exports."""
-        from keras_transfer.export.certificate.examiner import read_certificate
+        from keras_transfer.export.certificate import read_certificate
 
         return read_certificate(self.folder / "exports")
 
-    def keep_check_examples(self, pixels):
-        """Keep a few examples, uint8 (n, size, size, 3), on which exports are proven."""
+    @property
+    def check_examples(self):
+        """A few examples on which exports are proven: arrays (n, ...)."""
         import numpy as np
 
-        np.savez_compressed(self.folder / CHECK, pixels=pixels)
+        if not (self.folder / CHECK).is_file():
+            raise UserError("the examples to prove exports on are gone", self.folder / CHECK)
+        with np.load(self.folder / CHECK) as kept:
+            arrays = tuple(kept[name] for name in kept.files)
+        return arrays if len(arrays) > 1 else arrays[0]
+
+    def keep_check_examples(self, arrays):
+        """Keep a few examples as the model takes them, to prove exports on."""
+        import numpy as np
+
+        from keras_transfer.inputs.common.arrays import as_tuple
+
+        np.savez_compressed(self.folder / CHECK, *as_tuple(arrays))
 
     def __repr__(self):
-        from keras_transfer.report.text import describe
-
-        return describe(self)
+        if self.info.get("state") != "finished":
+            return f"Run({str(self.folder)!r}, {self.info.get('state', 'empty')})"
+        config, lines = self.config, []
+        for split, scores in self.metrics["splits"].items():
+            shown = [
+                f"{name} {score['value']:.3f}"
+                for name, score in scores.items()
+                if isinstance(score, dict) and score.get("value") is not None
+            ]
+            lines.append(f"{split} ({scores['n']} examples): {', '.join(shown)}")
+        first = f"Run({str(self.folder)!r})  {config.base}, {config.strategy}"
+        offers = ".metrics .history .predictions .model .predict(path) .export(format)"
+        return "\n".join([first, *lines, offers])
 
     def _repr_html_(self):
         from html import escape

@@ -2,22 +2,22 @@
 
 from pathlib import Path
 
-FILE = "splits.csv"
-ROLES = {"trained": "trained it", "chose": "chose its epochs"}  # what a warning says of them
+SPLITS_FILE = "splits.csv"
+ROLES = {"trained": "trained it", "selected": "selected its epochs"}  # what a warning says of them
 
 
-def write_roles(folder, table, selected_on=()):
-    """Write `splits.csv`: path, split, role (trained, chose or empty), sha256.
+def write_roles(folder, table, selected_on):
+    """Write `splits.csv`: path, split, role (trained, selected or empty), sha256.
 
     Args:
         table: DataFrame with `shown`, `split` and `sha256`.
-        selected_on: splits that chose something, besides training.
+        selected_on: the split that selected something.
     """
-    split_roles = {"train": "trained", **dict.fromkeys(selected_on, "chose")}
+    split_roles = {selected_on: "selected", "train": "trained"}
     roles = table["split"].map(lambda split: split_roles.get(split, ""))
     columns = table[["shown", "split", "sha256"]].rename(columns={"shown": "path"})
     columns.insert(2, "role", roles)
-    columns.to_csv(Path(folder) / FILE, index=False)
+    columns.to_csv(Path(folder) / SPLITS_FILE, index=False)
 
 
 def read_roles(folder):
@@ -25,7 +25,7 @@ def read_roles(folder):
     import pandas as pd
 
     try:
-        table = pd.read_csv(Path(folder) / FILE, dtype=str, keep_default_na=False)
+        table = pd.read_csv(Path(folder) / SPLITS_FILE, dtype=str, keep_default_na=False)
     except (OSError, ValueError):  # none there, or somebody else's file of that name
         return {}
     if not {"role", "sha256"} <= set(table.columns):

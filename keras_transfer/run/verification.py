@@ -7,6 +7,7 @@ import sys
 import numpy as np
 
 from keras_transfer.errors import UserError
+from keras_transfer.inputs.common.arrays import take
 from keras_transfer.run.folder import Run
 from keras_transfer.run.reading import read_again
 
@@ -55,18 +56,18 @@ def score_again(folder):
     from keras_transfer.evaluate.splits import score_splits
 
     run = Run.open(folder)
-    config = run.config
-    dataset = read_again(config, run.info.get("data"))
+    predictor = run.predictor
+    dataset = read_again(run, predictor.spec.inputs)
     if dataset is None:
-        raise UserError("the examples that the run was scored on are gone", config.data)
-    rows = np.concatenate([dataset.rows(split) for split in run.metrics["splits"]])
+        raise UserError("the examples that the run was scored on are gone", run.config.data)
+    indices = np.concatenate([dataset.indices(split) for split in run.metrics["splits"]])
     return score_splits(
         dataset.task,
-        dataset.examples.table.iloc[rows],
-        dataset.targets[rows],
-        run.predictor.predict_arrays(dataset.examples.batch(rows)),
-        dataset.selected_on(config),
-        config.seed,
+        dataset.examples.table.iloc[indices],
+        take(dataset.targets, indices),
+        predictor.predict_arrays(dataset.examples.batch(indices)),
+        (run.info["selected_on"],),
+        run.config.seed,
     )
 
 

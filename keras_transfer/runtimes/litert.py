@@ -1,141 +1,127 @@
-"""Networks as TFLite flatbuffers, and LiteRT (XNNPACK) running them on every core of a CPU."""
+"""LiteRT (XNNPACK) running a TFLite file."""
 
-import os
-import re
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 
-from keras_transfer.backend import load_tensorflow, quiet_stderr
+from keras_transfer.backend import quiet_stderr
 from keras_transfer.environment import cores
 from keras_transfer.errors import UserError
+from keras_transfer.inputs.common.arrays import as_tuple
+from keras_transfer.runtimes.batching import run_each
+from keras_transfer.runtimes.names import in_order
 
-COPIES = 2**29  # bytes of weights, in all interpreters together
-SMALL = 2**26  # bytes of weights that the converter may fold into the graph
+WEIGHTS_LIMIT = 2**29  # bytes of weights, in all interpreters together
 
 
-def convert(network, prediction="features", settings=None):
-    """The flatbuffer (bytes) of a float32 network; UserError for an operation TFLite lacks.
+class LiteRTRuntime:
+    """A TFLite file, an example at a time, as a phone has it.
 
     Args:
-        network: a `keras.Model` with one input and one output; answer: what the output is called.
-        settings: function (tensorflow, converter) that sets what else is wanted of the converter.
+        file: a path, or the file's bytes.
+        interpreters: how many examples at once. One of one thread a core is on two cores 3.3 times
+            as fast as the Keras graph for EfficientNet-Lite0, where one of two threads is 3.0
+            times. Each packs a copy of the weights, so of a large network there are fewer.
+        threads: of each interpreter; by default the cores are shared out among them.
+        input_names, output_names: of the file's signature, in the order that is wanted.
+
+    Attributes:
+        inputs: what LiteRT says of each input: name, dtype, quantization.
+
+    Raises:
+        UserError: it is no TFLite file, or has no such names.
     """
-    return convert_traced(trace(network, prediction), network.weights, settings)
 
-
-def trace(network, prediction="features", any_size=False):
-    """The TensorFlow function of a network: pixels float32 (n, s, s, 3) -> {answer: (n, ...)}.
-
-    With `any_size` pixels are (n, height, width, 3) and resized inside, bilinearly without
-    antialiasing: of the operations for it, TFLite has only that one.
-    """
-    tf = load_tensorflow()
-    shape = network.input_shape
-
-    def serve(pixels):
-        if any_size:
-            pixels = tf.ensure_shape(tf.image.resize(pixels, shape[1:3]), shape)
-        return {prediction: network(pixels, training=False)}
-
-    signature = tf.TensorSpec((None, None, None, 3) if any_size else shape, tf.float32, "pixels")
-    with quiet_stderr():
-        return tf.function(serve, autograph=False).get_concrete_function(signature)
-
-
-def convert_traced(traced, weights=(), settings=None):
-    """`convert` for a function that was traced before.
-
-    The converter gets the function and its variables, and writes a SavedModel of its own. Without
-    `weights` they are folded into the graph, and the file has no signature: small networks take
-    1 s so in place of 2.5, but VGG16 with two hidden layers of 4096 takes 80 s and 17 GB in place
-    of 16 s and 5 GB.
-    """
-    tf = load_tensorflow()
-    data, error = _convert_quietly(tf, traced, weights, settings)
-    if error is not None:
-        raise _cannot_convert(error)
-    return data
-
-
-def converter_for(tf, traced, weights=(), settings=None):
-    """The `tf.lite.TFLiteConverter` of a traced function, limited to built-in operations."""
-    holder = tf.Module()
-    holder.variables_ = [weight.value for weight in weights]
-    holder = holder if weights else None
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([traced], holder)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if settings is not None:
-        settings(tf, converter)
-    return converter
-
-
-def is_small(network):
-    """Whether a network is converted in about a second: those for phones are."""
-    return 4 * network.count_params() <= SMALL
-
-
-def _convert_quietly(tf, traced, weights, settings):
-    """(bytes, None), or (None, the converter's error): its hundreds of lines are held back."""
-    with quiet_stderr():
+    def __init__(self, file, interpreters=1, threads=None, input_names=None, output_names=None):
+        self.description = f"LiteRT {version('ai-edge-litert')}"
+        where = "the network" if isinstance(file, bytes) else file
         try:
-            return converter_for(tf, traced, weights, settings).convert(), None
-        except converter_error() as error:
-            return None, error
-
-
-def converter_error():
-    """The class of what the converter raises; it derives from nothing but Exception."""
-    from tensorflow.lite.python.convert import ConverterError
-
-    return ConverterError
-
-
-def _cannot_convert(error):
-    text = str(error)
-    listed = re.search(r"(?:Flex|Custom) ops: ([\w, ]+)", text)
-    found = listed.group(1).replace("Flex", "") if listed else text.strip().splitlines()[0]
-    advice = "Export this model as a SavedModel, or build it without this layer"
-    return UserError("TFLite has no such operation", found, advice)
-
-
-class LiteRTEngine:
-    """Inputs float32 (n, ...) -> outputs float32 (n, ...).
-
-    Args:
-        file: path of a TFLite network.
-
-    One interpreter of one thread a core, an example at a time: on two cores 3.3 times as fast as
-    the Keras graph for EfficientNet-Lite0, where one interpreter of two threads is 3.0 times.
-    Each packs a copy of the weights, so of a large network there are fewer, with more threads.
-    """
-
-    def __init__(self, file):
-        from ai_edge_litert.interpreter import Interpreter
-
-        size = max(1, os.path.getsize(file))
-        count = min(cores(), max(1, COPIES // size))
-        with quiet_stderr():  # it announces its delegate
-            self._interpreters = [
-                Interpreter(model_path=str(file), num_threads=cores() // count)
-                for _ in range(count)
-            ]
-            for interpreter in self._interpreters:
-                interpreter.allocate_tensors()
-        self._input = self._interpreters[0].get_input_details()[0]["index"]
-        self._output = self._interpreters[0].get_output_details()[0]
+            size = len(file) if isinstance(file, bytes) else Path(file).stat().st_size
+            number = min(interpreters, max(1, WEIGHTS_LIMIT // max(1, size)))
+            threads = threads or cores() // number
+            with quiet_stderr(expected=(ValueError, OSError)):  # it announces its delegate
+                self._interpreters = [_open(file, threads) for _ in range(number)]
+        except (ValueError, OSError) as error:
+            raise UserError(f"{where} is no TFLite file", error) from error
+        first = self._interpreters[0]
+        takes, gives = _signature(first)
+        self.inputs = in_order(takes, first.get_input_details(), input_names, where)
+        self._outputs = in_order(gives, first.get_output_details(), output_names, where)
+        self.input_shapes = tuple(
+            tuple(int(side) if side > 0 else None for side in tensor["shape_signature"][1:])
+            for tensor in self.inputs
+        )
+        self._allocated = self.input_shapes
 
     def __call__(self, inputs):
-        inputs = np.asarray(inputs, np.float32)
-        outputs = np.empty((len(inputs), *self._output["shape"][1:]), np.float32)
+        inputs = tuple(np.asarray(array) for array in as_tuple(inputs))
+        self._allocate(tuple(array.shape[1:] for array in inputs))
+        return run_each(self._run, inputs)
+
+    def _allocate(self, shapes):
+        """Resize inputs that take any size; refuse examples that do not fit."""
+        if shapes == self._allocated:
+            return
+        for shape, taken, tensor in zip(shapes, self.input_shapes, self.inputs, strict=True):
+            sides = zip(shape, taken, strict=False)
+            if len(shape) != len(taken) or any(fixed not in (None, side) for side, fixed in sides):
+                raise UserError(f"the file reads examples of {taken}", shape, "Resize")
+            for interpreter in self._interpreters:
+                interpreter.resize_tensor_input(tensor["index"], (1, *shape))
+        for interpreter in self._interpreters:
+            interpreter.allocate_tensors()
+        self._allocated = shapes
+
+    def _run(self, inputs):
+        """A list with the predictions of each example."""
+        found, step = [None] * len(inputs[0]), len(self._interpreters)
 
         def work(first):
             interpreter = self._interpreters[first]
-            for row in range(first, len(inputs), len(self._interpreters)):
-                interpreter.set_tensor(self._input, inputs[row : row + 1])
+            for index in range(first, len(found), step):
+                for array, tensor in zip(inputs, self.inputs, strict=True):
+                    example = array[index : index + 1].astype(tensor["dtype"], copy=False)
+                    interpreter.set_tensor(tensor["index"], example)
                 interpreter.invoke()
-                outputs[row] = interpreter.get_tensor(self._output["index"])[0]
+                found[index] = [
+                    _real(interpreter.get_tensor(tensor["index"])[0], tensor)
+                    for tensor in self._outputs
+                ]
 
-        with ThreadPoolExecutor(len(self._interpreters)) as pool:
-            list(pool.map(work, range(len(self._interpreters))))
-        return outputs
+        if step == 1:
+            work(0)
+        else:
+            with ThreadPoolExecutor(step) as pool:
+                list(pool.map(work, range(step)))
+        return found
+
+    def operations(self):
+        details = self._interpreters[0]._get_ops_details()
+        kinds = Counter(op["op_name"] for op in details if op["op_name"] != "DELEGATE")
+        return dict(kinds.most_common())
+
+
+def _open(file, threads):
+    from ai_edge_litert.interpreter import Interpreter
+
+    content = {"model_content": file} if isinstance(file, bytes) else {"model_path": str(file)}
+    interpreter = Interpreter(**content, num_threads=threads)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def _signature(interpreter):
+    """({name: tensor} of the inputs, of the outputs) by the file's signature; empty without one."""
+    for name in interpreter.get_signature_list():
+        runner = interpreter.get_signature_runner(name)
+        return runner.get_input_details(), runner.get_output_details()
+    return {}, {}
+
+
+def _real(numbers, tensor):
+    """Numbers of a tensor that may be quantised, as they are meant."""
+    scale, zero = tensor["quantization"]
+    return (numbers.astype(np.float32) - zero) * scale if scale else numbers

@@ -1,50 +1,83 @@
-"""How a base is adapted: one file a method."""
+"""How a base is adapted: one file a method.
 
-from keras_transfer.errors import UserError, unknown_name
+`strategies/NAME.py` has `fit(model, dataset, features, config) -> Fitted` and
+`stages(facts, config) -> [Stage]`; it may have `check(config)`, which refuses settings without a
+meaning, and a frozen dataclass `Settings`, whose fields join the flags where it is named.
+"""
+
+from typing import Any, NamedTuple
+
+from keras_transfer.config import find_in
+
+
+class Fitted(NamedTuple):
+    """What a strategy gives.
+
+    Attributes:
+        model: the trained `keras.Model`.
+        history: one dict an epoch, or a penalty that was tried.
+        selected_on: the split that selected something: "train" (a part of it, or folds) or "val".
+        holdout_score: the task's metric on the holdout; None where nothing was measured there.
+    """
+
+    model: Any
+    history: list[dict]
+    selected_on: str
+    holdout_score: float | None = None
+
+
+class Facts(NamedTuple):
+    """What a strategy needs to know of the data to say what it will do.
+
+    Attributes:
+        total, train: examples in all, and to train on.
+        fit: those of train that are trained on while something is selected.
+        selected_on: the split that the holdout lies in.
+        task: one of `tasks`, or its class.
+    """
+
+    total: int
+    train: int
+    fit: int
+    selected_on: str
+    task: Any
+
+
+class Stage(NamedTuple):
+    """One training above a cut. `--plan` measures stages, and `fit` trains by them.
+
+    Attributes:
+        name: what the progress bar says.
+        part: of the base, that trains (see `model.trainable`).
+        batch_norm: whether its batch norms train too.
+        views: of each training example, in turn; None is the plain one.
+        examples: how many each epoch goes through.
+        epochs: passes over them; 0 for a head that is solved.
+        recipe: the rest of how it is trained; None for a head that is solved.
+    """
+
+    name: str
+    part: str
+    batch_norm: bool
+    views: list
+    examples: int
+    epochs: int = 0
+    recipe: Any = None
+
+
+def facts_of(dataset):
+    """The Facts of a `data.dataset.Dataset`."""
+    holdout, train = dataset.holdout, len(dataset.indices("train"))
+    return Facts(len(dataset.examples), train, len(holdout.fit), holdout.split, dataset.task)
 
 
 def find_strategy(name):
-    """The function `(model, examples, config) -> (model, history)` called `name`."""
-    from keras_transfer.strategies.feature_extraction import feature_extraction
-    from keras_transfer.strategies.fine_tuning import fine_tuning
-
-    strategies = {"feature_extraction": feature_extraction, "fine_tuning": fine_tuning}
-    if name not in strategies:
-        raise unknown_name("strategy", name, strategies)
-    return strategies[name]
+    """The module of the strategy called `name`; an unknown name is a UserError."""
+    return find_in("strategies", "strategy", name)
 
 
 def check_strategy(config):
     """Refuse settings that have no meaning together."""
-    linear = config.strategy == "feature_extraction" and not config.hidden_units
-    if linear and config.dropout:
-        raise UserError(
-            "--dropout has no meaning for a linear head that is solved exactly",
-            config.dropout,
-            "Add --hidden-units, or take --strategy fine_tuning",
-        )
-    if linear and config.mixup:
-        raise UserError(
-            "--mixup has no meaning for a linear head that is solved exactly",
-            config.mixup,
-            "Add --hidden-units, or take --strategy fine_tuning",
-        )
-    hidden = config.strategy == "feature_extraction" and config.hidden_units
-    if hidden and config.augment in ("light", "standard"):
-        raise UserError(
-            "a head with hidden layers trains on features computed once, not on changed ones",
-            f"--augment {config.augment}",
-            "Leave --augment out, or take --strategy fine_tuning",
-        )
-    if config.strategy == "fine_tuning" and config.trainable == "none":
-        raise UserError(
-            "--strategy fine_tuning trains part of the base",
-            "--trainable none",
-            "Name a part, or take --strategy feature_extraction",
-        )
-    if config.strategy == "feature_extraction" and config.trainable not in ("auto", "none"):
-        raise UserError(
-            "--strategy feature_extraction keeps the whole base as it is",
-            f"--trainable {config.trainable}",
-            "Take --strategy fine_tuning",
-        )
+    check = getattr(find_strategy(config.strategy), "check", None)
+    if check:
+        check(config)

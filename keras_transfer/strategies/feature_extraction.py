@@ -1,122 +1,135 @@
 """A head on the frozen base (Razavian et al. 2014, arXiv:1403.6382).
 
-The base runs once over each example; a linear head is solved exactly, one with hidden layers is
-trained on the stored features.
+The base runs once over each example; a linear head is solved exactly, one with hidden layers (or
+of a task that has no solver) is trained on the stored features.
 """
 
 import math
 
 import numpy as np
 
+from keras_transfer.errors import UserError
+from keras_transfer.inputs.common.arrays import concatenate, take
 from keras_transfer.model.cut import cut
 from keras_transfer.model.trainable import set_trainable
-from keras_transfer.strategies import recipes
-from keras_transfer.strategies.exact_head import fit_head
-from keras_transfer.strategies.gradient import Inputs, make_plan, train_by_gradient
+from keras_transfer.strategies import Fitted, Stage, facts_of
+from keras_transfer.strategies.common import recipes
+from keras_transfer.strategies.common.exact_head import LinearProblem, fit_head
+from keras_transfer.strategies.common.gradient import schedule, train_by_gradient
+from keras_transfer.strategies.common.inputs import stored_inputs, views_of
+
+NOBODY = np.array([], dtype=np.int64)
 
 
-def feature_extraction(model, dataset, config):
-    """Train the head of `model` on the frozen base.
+def check(config):
+    """Refuse settings without a meaning for a frozen base."""
+    for knob in ("dropout", "mixup"):
+        if getattr(config, knob) and not config.hidden_units:
+            raise UserError(
+                f"--{knob} has no meaning for a linear head that is solved exactly",
+                getattr(config, knob),
+                "Add --hidden-units, or take --strategy fine_tuning",
+            )
+    if config.hidden_units and config.augment in ("light", "standard"):
+        raise UserError(
+            "a head with hidden layers trains on features computed once, not on augmented views",
+            f"--augment {config.augment}",
+            "Leave --augment out, or take --strategy fine_tuning",
+        )
+    if config.trainable not in ("auto", "none"):
+        raise UserError(
+            "--strategy feature_extraction keeps the whole base as it is",
+            f"--trainable {config.trainable}",
+            "Take --strategy fine_tuning",
+        )
 
-    Args:
-        model: from `model.build_model`; its base stays as it is.
-        examples: `Dataset`.
-        config: `TrainConfig`.
 
-    Returns:
-        (model, history): one dict a penalty that was tried, or an epoch.
+def stages(facts, config):
+    """One: a head that is solved, or trained twice."""
+    return [head_stage(facts, config, facts.train)]
+
+
+def head_stage(facts, config, examples):
+    """The Stage of a head on so many examples of a frozen base."""
+    if _is_solved(facts.task, config):
+        augmented = config.strategy == "feature_extraction" and config.augment != "auto"
+        views = views_of(config.augment if augmented else "none", config, recipes.LINEAR_VIEWS)
+        return Stage("Solving the head", "none", False, views, examples)
+    recipe = recipes.hidden_head(facts.fit, config.batch_size)
+    epochs = config.epochs or recipe.epochs
+    return Stage("Training the head", "none", False, [None], examples, epochs, recipe)
+
+
+def _is_solved(task, config):
+    return task.solver is not None and not config.hidden_units
+
+
+def fit(model, dataset, features, config):
+    """Train the head of `model`, which `model.build_model` made; its base stays as it is."""
+    history, score = fit_head_on_all(model, dataset, features, config)
+    solved = _is_solved(dataset.task, config)
+    return Fitted(model, history, "train" if solved else dataset.holdout.split, score)
+
+
+def fit_head_on_all(model, dataset, features, config):
+    """Fit the head to all of train: (history, its metric on the holdout or None).
+
+    How many epochs are enough for one that is trained is selected on the holdout; then it starts
+    anew and trains so long on all of train, unless time is limited.
     """
     set_trainable(model, "none")
-    if config.hidden_units:
-        return model, train_hidden_head(model, dataset, config)
-    return model, solve_head(model, dataset, config, dataset.rows("train"))
+    if _is_solved(dataset.task, config):
+        return solve_head(model, dataset, features, config, dataset.indices("train")), None
+    start = model.get_weights()
+    history, best = train_head(model, dataset, features, config)
+    if dataset.holdout.split == "train" and config.time_budget is None:
+        model.set_weights(start)
+        train_head(model, dataset, features, config, best)
+    return history, history[best - 1]["holdout_metric"]
 
 
-def solve_head(model, dataset, config, rows):
-    """Put the exact linear head for the examples `rows` into `model`; its history."""
-    features, copies = _with_views(cut(model)[0], dataset, config, rows)
-    seen = np.tile(rows, copies)
-    head = fit_head(
-        features,
-        dataset.targets[seen],
+def fit_head_on_part(model, dataset, features, config):
+    """Fit the head to what is trained on while the holdout selects."""
+    set_trainable(model, "none")
+    if _is_solved(dataset.task, config):
+        solve_head(model, dataset, features, config, dataset.holdout.fit)
+    else:
+        train_head(model, dataset, features, config)
+
+
+def solve_head(model, dataset, features, config, indices):
+    """Put the exact linear head for these examples into `model`; its history."""
+    views = head_stage(facts_of(dataset), config, len(indices)).views
+    examples, prefix = dataset.examples, cut(model)[0]
+    total = len(examples) + (len(views) - 1) * len(indices)  # the others are scored
+    parts = [features.features(prefix, examples, indices, view, total) for view in views]
+    seen = np.tile(indices, len(views))
+    problem = LinearProblem(
+        parts[0] if len(parts) == 1 else concatenate(parts),
+        take(dataset.targets, seen),
         dataset.weights(seen, config.class_weight),
-        dataset.examples.table["label"].to_numpy()[seen],
-        dataset.groups(seen),  # the versions of one example stay on one side
+        dataset.strata(seen),
+        dataset.groups(seen),  # the views of one example stay on one side
         dataset.task,
         config.seed,
     )
+    head = fit_head(problem, in_place=True)
     model.get_layer("head").set_weights([head.kernel, head.bias])
     return head.history
 
 
-def _with_views(prefix, dataset, config, rows):
-    """Features of `rows`, then of each seeded version of them; and how often each row is there."""
-    changed = config.strategy == "feature_extraction" and config.augment != "auto"
-    augmentation = config.augment if changed else "none"
-    views = seeded_views(augmentation, config, recipes.LINEAR_VIEWS)
-    store, examples = dataset.store, dataset.examples
-    total = len(examples) + (len(views) - 1) * len(rows)  # the others are scored
-    features = [store.features(prefix, examples, rows, view, total) for view in views]
-    return features[0] if len(views) == 1 else np.concatenate(features), len(views)
+def train_head(model, dataset, features, config, epochs=None):
+    """Train the head on stored features: (history, best epoch).
 
-
-def train_hidden_head(model, dataset, config):
-    """Train a head with hidden layers on stored features; its history.
-
-    How many epochs are enough is chosen on a part of train; then the head starts anew and trains
-    so long on all of train, which costs little from stored features, unless time is limited.
+    `epochs` fixes how long, on all of train; else the holdout selects.
     """
-    rows, holdout, is_val = dataset.split_holdout(config.seed)
-    start = model.get_weights()
-    history, best = fit_hidden_head(model, dataset, config, rows, holdout)
-    if not is_val and config.time_budget is None:
-        model.set_weights(start)
-        rows, nobody = dataset.rows("train"), np.array([], dtype=np.int64)
-        fit_hidden_head(model, dataset, config, rows, nobody, best)
-    return history
-
-
-def fit_hidden_head(model, dataset, config, rows, holdout, epochs=None):
-    """Train the head on `rows`; (history, best epoch). `epochs` fixes how long."""
     prefix, suffix = cut(model)
-    inputs = stored_inputs(prefix, dataset, np.union1d(rows, holdout))
-    plan = make_plan(config, recipes.hidden_head(len(rows), config.batch_size), dataset.begun)
+    fit, select = dataset.holdout.fit, dataset.holdout.select
+    if epochs:
+        fit, select = dataset.indices("train"), NOBODY
+    fetch = stored_inputs(prefix, dataset, features, np.union1d(fit, select))
+    stage = head_stage(facts_of(dataset), config, len(fit))
+    plan = schedule(stage, config, dataset.begun)
     if epochs:
         plan = plan._replace(epochs=epochs, patience=math.inf)
-    label = "Training the head"
-    return train_by_gradient(suffix, inputs, dataset, rows, holdout, config, plan, label)
-
-
-def stored_inputs(prefix, dataset, rows, views=(None,), changed=()):
-    """Inputs that come from the store: what `prefix` makes of the examples `rows`.
-
-    Args:
-        views: versions of the examples (see `FeatureStore`) that training visits in turn, the
-            plain one first: it is what judging asks for.
-        changed: row numbers of which the other versions are wanted.
-    """
-    store, examples = dataset.store, dataset.examples
-    total = len(rows) + (len(views) - 1) * len(changed)
-    plain = store.table(prefix, examples, rows, expected=total)
-    tables = [plain]
-    for view in views[1:]:
-        tables.append(store.table(prefix, examples, changed, view, expected=total))
-
-    def fetch(wanted, epoch=None):
-        if epoch is None or len(tables) == 1:
-            return plain[wanted]
-        turns = (epoch + wanted) % len(tables)  # an epoch has something of each version
-        inputs = np.empty((len(wanted), *plain.shape[1:]), np.float32)
-        for turn in np.unique(turns):
-            inputs[turns == turn] = tables[turn][wanted[turns == turn]]
-        return inputs
-
-    return Inputs(fetch, plain.shape[1:])
-
-
-def seeded_views(augmentation, config, views):
-    """The versions of an example that a run looks at: the plain one, then seeded changed ones."""
-    if augmentation == "none":
-        return [None]
-    count = config.views or views
-    return [None, *((augmentation, config.seed, number) for number in range(1, count))]
+    return train_by_gradient(suffix, fetch, dataset, fit, select, config, plan, stage.name)

@@ -1,51 +1,92 @@
 """One class an example: softmax, cross-entropy."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
+from keras_transfer.backend import load_keras
+from keras_transfer.errors import UserError
+from keras_transfer.evaluate.classification import score_classification
+from keras_transfer.evaluate.differences import log_probability_difference
+from keras_transfer.tasks import Task
+from keras_transfer.tasks.common.head import activate, vector_logits
+from keras_transfer.tasks.common.labels import (
+    check_classes,
+    check_known_names,
+    named,
+    refuse_empty,
+    refuse_several,
+)
+
 
 @dataclass(frozen=True)
-class Classification:
-    """Exactly one of `outputs` (class names, sorted) is right."""
+class Classification(Task):
+    """Exactly one of `outputs` (class names, sorted) is right.
+
+    Targets: class numbers int64 (n,). Predictions: probabilities float32 (n, k).
+    """
 
     outputs: tuple[str, ...]
-    name: ClassVar[str] = "classification"
-    activation: ClassVar[str] = "softmax"
-    scale: ClassVar[None] = None  # no rescaling of the output
+    name = "classification"
+    headline = "accuracy"
+    output_names = ("probabilities",)
+    solver = "logistic"
+    exact_scores = True
+    strata_in_each_fold = True
 
     @classmethod
-    def from_labels(cls, labels, train, targets=()):
+    def fits(cls, labels, are_names, numbers):
+        return True  # what fits nothing else is a name
+
+    @classmethod
+    def parse(cls, labels, shown, numbers=()):
+        refuse_several(numbers, cls.name)
+        refuse_empty(labels, shown)
+        if any(isinstance(label, tuple) for label in labels):
+            raise UserError(
+                "an example with several labels is no classification", "", "It is --task multilabel"
+            )
+        return list(labels)
+
+    @classmethod
+    def check(cls, labels, in_train, splits):
+        known = [label for label, inside in zip(labels, in_train, strict=True) if inside]
+        if len(set(known)) < 2:
+            raise UserError("only one class to learn", known[0], "Add examples with another label")
+        check_classes(cls.strata(labels), in_train, splits)
+
+    @classmethod
+    def strata(cls, labels):
+        return [(label,) for label in labels]
+
+    @classmethod
+    def whole_columns(cls):
+        return ("label", "split")
+
+    @classmethod
+    def from_labels(cls, labels, train, numbers=()):
         return cls(tuple(sorted(set(map(str, labels)))))
 
-    @classmethod
-    def from_outputs(cls, outputs):
-        """The task of a trained model: only its names are needed to read answers."""
-        return cls(tuple(outputs))
-
-    def encode(self, labels):
-        """Class names (n,) -> class numbers int64 (n,)."""
+    def encode(self, labels, geometries=None):
         number = {name: position for position, name in enumerate(self.outputs)}
         return np.array([number[str(label)] for label in labels], dtype=np.int64)
 
     def one_hot(self, targets):
-        """Class numbers (n,) -> probabilities float32 (n, k)."""
         return np.eye(len(self.outputs), dtype=np.float32)[targets]
 
-    def loss(self, keras, one_hot=False):
-        """Cross-entropy; `one_hot` says that targets are probabilities, not numbers."""
-        if one_hot:
-            return keras.losses.CategoricalCrossentropy()
-        return keras.losses.SparseCategoricalCrossentropy()
+    def build_head(self, tensors, settings):
+        return activate(vector_logits(tensors[-1], settings, len(self.outputs)), "softmax")
 
-    def metrics(self, keras, one_hot=False):
-        if one_hot:
-            return [keras.metrics.CategoricalAccuracy(name="accuracy")]
-        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+    def loss(self, mixed=False):
+        losses = load_keras().losses
+        return losses.CategoricalCrossentropy() if mixed else losses.SparseCategoricalCrossentropy()
+
+    def metrics(self, mixed=False):
+        metrics = load_keras().metrics
+        kind = metrics.CategoricalAccuracy if mixed else metrics.SparseCategoricalAccuracy
+        return [kind(name="accuracy")]
 
     def example_weights(self, targets):
-        """Weights (n,) with which each class counts alike; their mean is 1."""
         counts = np.bincount(targets, minlength=len(self.outputs))
         present = (counts > 0).sum()
         return (len(targets) / (present * np.maximum(counts, 1)))[targets].astype(np.float32)
@@ -56,21 +97,48 @@ class Classification:
         return -np.log(np.clip(right, 1e-7, 1.0))
 
     def brier_scores(self, targets, predictions):
-        """Squared distance of each example's probabilities from the truth (n,)."""
+        """Squared distance of each example's probabilities from the truth (n,), Brier 1950."""
         return ((predictions - np.eye(len(self.outputs))[targets]) ** 2).sum(axis=1)
 
-    def metric(self, targets, predictions):
-        """Accuracy."""
-        return float(self.example_scores(targets, predictions).mean())
+    def tempered(self, predictions, temperature):
+        powers = np.clip(predictions, 1e-7, 1 - 1e-7) ** (1.0 / temperature)
+        return powers / powers.sum(axis=1, keepdims=True)
+
+    def score(self, targets, predictions, groups=None, seed=0):
+        return score_classification(targets, predictions, list(self.outputs), groups, seed)
 
     def example_scores(self, targets, predictions):
-        """1 for each example (n,) that is answered rightly, else 0; the mean is the accuracy."""
+        """1 for each example (n,) whose class is predicted, else 0; the mean is the accuracy."""
         return (predictions.argmax(axis=1) == targets).astype(np.float64)
 
     def agreement(self, expected, found):
-        """1 for each example (n,) to which two models say the same, else 0."""
+        """1 for each example (n,) for which two models predict the same class, else 0."""
         return (expected.argmax(axis=1) == found.argmax(axis=1)).astype(np.float64)
 
+    def difference(self, expected, found):
+        return log_probability_difference(expected, found)
+
     def decode(self, prediction):
-        """One prediction (k,) as the label that a person reads."""
         return self.outputs[int(np.argmax(prediction))]
+
+    def to_json(self, prediction, top=None):
+        order = np.argsort(-prediction, kind="stable")[:top]
+        names = [self.outputs[place] for place in order]
+        return {"probabilities": named(names, prediction[order])}
+
+    def check_known(self, labels):
+        check_known_names(self.strata(labels), self.outputs)
+
+    def golden(self, targets, most):
+        """One of each class first."""
+        _, firsts = np.unique(targets, return_index=True)
+        others = np.setdiff1d(np.arange(len(targets)), firsts)
+        return np.sort(np.concatenate([firsts[:most], others[: max(0, most - len(firsts))]]))
+
+    def served(self, tf, predictions):
+        """`label`: the name of the likeliest class."""
+        names = tf.constant([str(name) for name in self.outputs])
+        return {"label": tf.gather(names, tf.argmax(predictions, axis=-1))}
+
+
+TASK = Classification

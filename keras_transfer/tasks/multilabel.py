@@ -5,46 +5,97 @@ from typing import ClassVar
 
 import numpy as np
 
+from keras_transfer.backend import load_keras
+from keras_transfer.errors import UserError
+from keras_transfer.evaluate.differences import log_odds_difference
+from keras_transfer.evaluate.multilabel import score_multilabel
+from keras_transfer.tasks import Task
+from keras_transfer.tasks.common.head import activate, vector_logits
+from keras_transfer.tasks.common.labels import (
+    SEPARATOR,
+    check_classes,
+    check_known_names,
+    named,
+    refuse_several,
+)
+
+COMMON_COMBINATION = 5  # examples from which a combination of labels is a stratum of its own
+
 
 @dataclass(frozen=True)
-class Multilabel:
-    """Each of `outputs` (label names, sorted) is there or not."""
+class Multilabel(Task):
+    """Each of `outputs` (label names, sorted) is there or not.
+
+    Targets: 0/1 float32 (n, k). Predictions: probabilities float32 (n, k).
+    """
 
     outputs: tuple[str, ...]
-    name: ClassVar[str] = "multilabel"
-    activation: ClassVar[str] = "sigmoid"
-    scale: ClassVar[None] = None
+    name = "multilabel"
+    headline = "macro_average_precision"
+    output_names = ("probabilities",)
+    solver = "logistic_per_label"
+    precedence = 2
     threshold: ClassVar[float] = 0.5
 
     @classmethod
-    def from_labels(cls, labels, train, targets=()):
-        return cls(tuple(sorted({name for names in labels for name in names})))
+    def fits(cls, labels, are_names, numbers):
+        if numbers:
+            return False
+        joined = not are_names and any(SEPARATOR in label for label in labels)
+        return joined or any(isinstance(label, tuple) for label in labels)
 
     @classmethod
-    def from_outputs(cls, outputs):
-        """The task of a trained model: only its names are needed to read answers."""
-        return cls(tuple(outputs))
+    def parse(cls, labels, shown, numbers=()):
+        refuse_several(numbers, cls.name)
+        return [_label_set(label) for label in labels]
 
-    def encode(self, labels):
-        """Tuples of names (n,) -> 0/1 float32 (n, k)."""
+    @classmethod
+    def check(cls, labels, in_train, splits):
+        known = [label for label, inside in zip(labels, in_train, strict=True) if inside]
+        if len(set(known)) < 2:
+            raise UserError(
+                "only one combination of labels to learn", known[0], "Add examples with others"
+            )
+        check_classes(labels, in_train, splits)
+
+    @classmethod
+    def strata(cls, labels):
+        """Each label and, where it is common enough, the whole combination."""
+        counts = dict.fromkeys(labels, 0)
+        for label in labels:
+            counts[label] += 1
+        # a label is (name,), a combination ("", *names): the two never meet, and can be sorted
+        return [
+            (
+                *((name,) for name in label),
+                *([("", *label)] if not label or counts[label] >= COMMON_COMBINATION else []),
+            )
+            for label in labels
+        ]
+
+    @classmethod
+    def from_labels(cls, labels, train, numbers=()):
+        return cls(tuple(sorted({name for names in labels for name in names})))
+
+    def encode(self, labels, geometries=None):
         number = {name: position for position, name in enumerate(self.outputs)}
         encoded = np.zeros((len(labels), len(self.outputs)), dtype=np.float32)
         for row, names in enumerate(labels):
             encoded[row, [number[name] for name in names]] = 1.0
         return encoded
 
-    def one_hot(self, targets):
-        """Targets that can be mixed: these can."""
-        return targets
+    def build_head(self, tensors, settings):
+        return activate(vector_logits(tensors[-1], settings, len(self.outputs)), "sigmoid")
 
-    def loss(self, keras, one_hot=False):
-        return keras.losses.BinaryCrossentropy()
+    def loss(self, mixed=False):
+        return load_keras().losses.BinaryCrossentropy()
 
-    def metrics(self, keras, one_hot=False):
-        return [keras.metrics.AUC(curve="PR", multi_label=True, name="average_precision")]
+    def metrics(self, mixed=False):
+        auc = load_keras().metrics.AUC
+        return [auc(curve="PR", multi_label=True, name="average_precision")]
 
     def example_weights(self, targets):
-        """Weights (n,): the mean over an example's labels of how rare each is; their mean is 1."""
+        """The mean over an example's labels of how rare each is; the mean of all is 1."""
         rarity = 1.0 / np.maximum(targets.mean(axis=0), 1.0 / len(targets))
         carried = (targets * rarity).sum(axis=1) / np.maximum(targets.sum(axis=1), 1.0)
         weights = np.where(targets.any(axis=1), carried, rarity.min())
@@ -63,21 +114,50 @@ class Multilabel:
         """Share of labels that are right."""
         return float(((predictions >= self.threshold) == (targets > 0.5)).mean())
 
-    def example_scores(self, targets, predictions):
-        """Of the labels that an example carries or is given, the share that are both, (n,).
+    def tempered(self, predictions, temperature):
+        likely = np.clip(predictions, 1e-7, 1 - 1e-7)
+        logits = (np.log(likely) - np.log1p(-likely)) / temperature
+        return 1.0 / (1.0 + np.exp(-logits))
 
-        Jaccard's index: labels that are rightly absent, most of many, say nothing.
+    def score(self, targets, predictions, groups=None, seed=0):
+        names = list(self.outputs)
+        return score_multilabel(targets, predictions, names, groups, seed, self.threshold)
+
+    def example_scores(self, targets, predictions):
+        """Jaccard's index of the labels that an example carries and those predicted (n,).
+
+        Labels that are rightly absent, most of many, say nothing.
         """
         return _jaccard(targets > 0.5, predictions >= self.threshold)
 
     def agreement(self, expected, found):
-        """The same of the labels that two models give, (n,)."""
+        """The same of the labels that two models predict, (n,)."""
         return _jaccard(expected >= self.threshold, found >= self.threshold)
 
+    def difference(self, expected, found):
+        return log_odds_difference(expected, found)
+
     def decode(self, prediction):
-        """One prediction (k,) as the labels at or above the threshold, joined by a bar."""
-        chosen = [n for n, p in zip(self.outputs, prediction, strict=True) if p >= self.threshold]
-        return "|".join(chosen)
+        """The labels at or above the threshold, joined by a bar."""
+        likely = [n for n, p in zip(self.outputs, prediction, strict=True) if p >= self.threshold]
+        return SEPARATOR.join(likely)
+
+    def to_json(self, prediction, top=None):
+        order = np.argsort(-prediction, kind="stable")[:top]
+        names = [self.outputs[place] for place in order]
+        return {"probabilities": named(names, prediction[order])}
+
+    def check_known(self, labels):
+        check_known_names(labels, self.outputs)
+
+
+TASK = Multilabel
+
+
+def _label_set(label):
+    """The distinct labels of one example, sorted; an empty label is none."""
+    parts = label if isinstance(label, tuple) else label.split(SEPARATOR)
+    return tuple(sorted({part.strip() for part in parts} - {""}))
 
 
 def _jaccard(one, other):

@@ -35,9 +35,9 @@ def scratch(rng, surface, place):
     widest = rng.uniform(1.4, 2.7)
     wander = rng.uniform(0, 0.15)
     for _ in range(lines):
-        aside = rng.normal(0, 8 + 2.5 * lines, 2)
+        beside = rng.normal(0, 8 + 2.5 * lines, 2)
         part = length * rng.uniform(0.35, 1)
-        x, y = fields.walk(rng, place + aside, angle + rng.normal(0, 0.05), part, wander)
+        x, y = fields.walk(rng, place + beside, angle + rng.normal(0, 0.05), part, wander)
         x, y = x - (x[-1] - x[0]) / 2, y - (y[-1] - y[0]) / 2
         press = fields.uneven(rng, len(x), 40, 0.55) * fields.taper(len(x), rng.uniform(0.05, 0.5))
         press = press * fields.uneven(rng, len(x), 6, rng.uniform(0.4, 0.9))
@@ -91,9 +91,9 @@ def crack(rng, surface, place):
         if forks and length > 20:
             forks -= 1
             at = int(len(x) * rng.uniform(0.15, 0.8))
-            aside = rng.choice((-1, 1)) * rng.uniform(0.4, 1.1)
+            beside = rng.choice((-1, 1)) * rng.uniform(0.4, 1.1)
             rest = length * rng.uniform(0.25, 0.7)
-            arms.append(((x[at], y[at]), angle + aside, rest, max(widths[at], 0.4) * 0.8))
+            arms.append(((x[at], y[at]), angle + beside, rest, max(widths[at], 0.4) * 0.8))
     surface.height += np.float32(rng.uniform(0, 0.7)) * lips - np.float32(1.5) * gap
     surface.darken(np.float32(rng.uniform(0.75, 0.97)) * gap)
     surface.gloss *= 1 - gap
@@ -117,8 +117,8 @@ def stain(rng, surface, place):
     radius = rng.uniform(0.18, 0.32) * size
     inside = blob(rng, size, place, radius, rng.uniform(0.12, 0.4))
     for _ in range(int(rng.integers(2, 9))):
-        aside = place + rng.normal(0, radius * 1.3, 2)
-        drop = blob(rng, size, aside, radius * rng.uniform(0.08, 0.5), rng.uniform(0.1, 0.4))
+        beside = place + rng.normal(0, radius * 1.3, 2)
+        drop = blob(rng, size, beside, radius * rng.uniform(0.08, 0.5), rng.uniform(0.1, 0.4))
         inside = np.maximum(inside, drop)
     soft = rng.uniform(0.08, 0.45)
     mask = fields.step(inside, -soft * 0.5, soft)

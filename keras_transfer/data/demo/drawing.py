@@ -9,7 +9,6 @@ import csv
 import os
 import shutil
 import time
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import numpy as np
 from keras_transfer.data.demo import camera, clutter
 from keras_transfer.data.demo.defects import DEFECTS
 from keras_transfer.data.demo.materials import MATERIALS
-from keras_transfer.environment import cache_folder
+from keras_transfer.environment import atomic_write, cache_folder
 from keras_transfer.errors import UserError, unknown_name
 from keras_transfer.progress import bar
 
@@ -55,7 +54,7 @@ def draw_image(kind, seed, size=320):
 def demo_folder(per_kind=PER_KIND):
     """The folder of the drawn images, drawn now if this is the first call on this machine.
 
-    It holds `train/KIND/*.jpg`, `val/KIND/*.jpg` and `metadata.csv` (path,label,split).
+    It holds `train/KIND/*.jpg`, `val/KIND/*.jpg` and `metadata.csv` (file_name,label,split).
 
     Raises:
         UserError: the cache folder cannot be written.
@@ -63,9 +62,11 @@ def demo_folder(per_kind=PER_KIND):
     rows = list_images(per_kind)
     folder = cache_folder() / f"demo-v{VERSION}-{len(rows)}"
     if not folder.is_dir():  # it got its name only when it was whole
+        _sweep(folder)
         try:
-            _draw_atomically(folder, rows)
-        except OSError as error:
+            with atomic_write(folder, replace=False) as growing:
+                _draw_all(growing, rows)
+        except UserError as error:
             advice = "Name a folder with room for it in KERAS_TRANSFER_CACHE"
             raise UserError("the demo images cannot be written", error, advice) from error
     return folder
@@ -81,21 +82,6 @@ def list_images(per_kind=PER_KIND):
             size = SIZES[number // 3 % len(SIZES)]
             rows.append((path, kind, split, 1000 * kind_number + number, size))
     return rows
-
-
-def _draw_atomically(folder, rows):
-    """Draw into a folder of this call alone, then give it its name: half a set is never seen."""
-    _sweep(folder)
-    growing = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
-    try:
-        _draw_all(growing, rows)
-        try:
-            growing.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # else another process was first; its images are the same
-                raise
-    finally:
-        shutil.rmtree(growing, ignore_errors=True)
 
 
 def _sweep(folder):
@@ -117,7 +103,7 @@ def _draw_all(folder, rows):
         pool.shutdown(cancel_futures=True)
     with open(folder / "metadata.csv", "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(("path", "label", "split"))
+        table.writerow(("file_name", "label", "split"))
         table.writerows(row[:3] for row in rows)
 
 

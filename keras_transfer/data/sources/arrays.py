@@ -1,51 +1,101 @@
-"""Read (images, labels) arrays: check the pixels, name the labels."""
+"""Read (inputs, labels) arrays and tf.data.Datasets: check the inputs, name the labels."""
 
 import numpy as np
 
+from keras_transfer.backend import load_tensorflow
 from keras_transfer.errors import UserError
-from keras_transfer.tasks.labels import plain_label
+from keras_transfer.tasks.common.labels import plain_label
 
-PIXEL_ADVICE = "Pass uint8 pixels 0..255; scaling is the model's business"
+MOST_BYTES = 4 * 2**30  # of images from a dataset of unknown length: it might never end
 
 
-def read_arrays(images, labels):
-    """Arrays as images.
+def read_arrays(inputs, labels, modality):
+    """Arrays as examples.
 
     Args:
-        images: uint8 (n, height, width, 3), (n, height, width, 1) or (n, height, width).
+        inputs: (n, ...), as `modality.check_array` takes them: images are uint8 (n, height, width,
+            3), (n, height, width, 1) or (n, height, width).
         labels: n labels: names, numbers, tuples of names, or (n, k) numbers to predict.
 
-    Returns: uint8 (n, height, width, 3); a list of n plain labels; names of numeric targets.
+    Returns: the checked inputs; a list of n plain labels; names of several numbers.
     Raises: UserError.
     """
-    images = _rgb(np.asarray(images))
+    return _checked(modality.check_array(np.asarray(inputs)), labels)
+
+
+def is_tf_dataset(data):
+    """Whether `data` is a tf.data.Dataset, without importing tensorflow to know."""
+    module = "tensorflow.python.data.ops.dataset_ops"
+    return any(kind.__module__ == module for kind in type(data).__mro__)
+
+
+def read_tf_dataset(dataset, modality):
+    """The (input, label) pairs of a finite tf.data.Dataset, batched or not, read once into memory.
+
+    Images are uint8 as in `read_arrays`, of one size or of many; labels integers, floats, texts,
+    or rows of numbers to predict.
+
+    Returns: as `read_arrays`; images of many sizes are an object array of uint8 (h, w, 3).
+    Raises: UserError, also for a dataset that never ends.
+    """
+    tf = load_tensorflow()
+    try:
+        batches = list(_batches(dataset, tf, modality))
+    except tf.errors.OpError as error:
+        found = (error.message.strip() or type(error).__name__).splitlines()[0]
+        raise UserError("the tf.data.Dataset fails while it is read", found) from error
+    if not batches:
+        raise UserError("the tf.data.Dataset is empty", "", "Pass at least two examples a class")
+    images, labels = zip(*batches, strict=True)
+    if len({label.shape[1:] for label in labels}) > 1:
+        raise UserError("labels of the tf.data.Dataset differ in shape")
+    return _checked(_joined(images), np.concatenate(labels))
+
+
+def _batches(dataset, tf, modality):
+    """Yield (images uint8 (n, h, w, 3), labels (n, ...)) of each element."""
+    length, spec, total = int(dataset.cardinality()), dataset.element_spec, 0
+    if length == tf.data.INFINITE_CARDINALITY:
+        raise UserError("the tf.data.Dataset never ends", "", "dataset.take(n) gives it an end")
+    if not (
+        isinstance(spec, tuple)
+        and len(spec) == 2
+        and all(isinstance(part, tf.TensorSpec) for part in spec)
+    ):
+        raise UserError("the tf.data.Dataset does not give pairs (image, label)", spec)
+    for element in dataset.as_numpy_iterator():
+        image, label = map(np.asarray, element)
+        single = modality.is_single(image, label)
+        images, labels = (image[None], label[None]) if single else (image, np.atleast_1d(label))
+        images = modality.check_array(images)
+        total += images.nbytes
+        if length == tf.data.UNKNOWN_CARDINALITY and total > MOST_BYTES:
+            raise UserError(
+                "the tf.data.Dataset does not know its length and may never end",
+                f"no end after {total / 2**30:.3g} GiB of images",
+                "dataset.apply(tf.data.experimental.assert_cardinality(n)) tells it",
+            )
+        yield images, labels
+
+
+def _joined(batches):
+    """Batches of images as one array: of objects, where their sizes differ."""
+    if len({batch.shape[1:] for batch in batches}) == 1:
+        return np.concatenate(batches)
+    each = [image for batch in batches for image in batch]
+    images = np.empty(len(each), object)
+    images[:] = each
+    return images
+
+
+def _checked(images, labels):
+    """Images, plain labels and names of targets, where there are as many of each."""
     labels, targets = _plain_labels(labels)
     if len(labels) != len(images):
-        raise UserError("images and labels differ in number", f"{len(images)} and {len(labels)}")
+        raise UserError("examples and labels differ in number", f"{len(images)} and {len(labels)}")
     if not len(images):
-        raise UserError("the arrays are empty", "", "Pass at least two images a class")
+        raise UserError("the arrays are empty", "", "Pass at least two examples a class")
     return images, labels, targets
-
-
-def _rgb(images):
-    if images.dtype != np.uint8:
-        found = str(images.dtype)
-        if images.size and np.issubdtype(images.dtype, np.number):
-            found += f", {images.min():g} to {images.max():g}"
-        # Guessing would be wrong for dark images, so the scale is asked for.
-        advice = "If they are 0..1: (images * 255).round().astype('uint8')"
-        raise UserError("pixels of arrays must be uint8", found, f"{PIXEL_ADVICE}. {advice}")
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.ndim != 4 or images.shape[3] not in (1, 3):
-        raise UserError(
-            "images must have the shape (n, height, width, 3), (n, height, width, 1) or "
-            "(n, height, width)",
-            str(images.shape),
-        )
-    if 0 in images.shape[1:]:
-        raise UserError("images have no pixels", str(images.shape))
-    return np.repeat(images, 3, axis=3) if images.shape[3] == 1 else images
 
 
 def _plain_labels(labels):
@@ -55,7 +105,7 @@ def _plain_labels(labels):
     if not isinstance(labels, np.ndarray) or labels.ndim == 1:
         return [plain_label(label) for label in labels], ()
     if labels.ndim != 2:
-        raise UserError("labels must be one an image", f"shape {labels.shape}")
+        raise UserError("labels must be one an example", f"shape {labels.shape}")
     if np.isin(labels, (0, 1)).all():
         raise UserError(
             "labels are rows of 0 and 1",

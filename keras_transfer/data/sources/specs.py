@@ -2,32 +2,25 @@
 
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from keras_transfer.data.sources import tables
-from keras_transfer.data.sources.arrays import read_arrays
+from keras_transfer.data.sources.arrays import is_tf_dataset, read_arrays, read_tf_dataset
 from keras_transfer.data.sources.folders import read_folder
-from keras_transfer.errors import UserError, unknown_name
-from keras_transfer.tasks.labels import (
-    SEPARATOR,
-    TASKS,
-    finite_number,
-    guess_task,
-    infer_task,
-    typed_labels,
-)
-
-__all__ = ["Source", "infer_task", "read_source"]
+from keras_transfer.errors import UserError
+from keras_transfer.inputs import find_modality
+from keras_transfer.tasks import find_task, infer_task
+from keras_transfer.tasks.common.labels import SEPARATOR
 
 NAME_LENGTH = 40
 SPECS = (
-    "demo, a folder of class folders, a folder with train/val/test, a .csv or .parquet table, "
-    "or tfds:NAME"
+    "demo, a folder of class folders, a folder with train/val/test, a .csv, .jsonl or .parquet "
+    "table, or tfds:NAME"
 )
 
 
@@ -37,41 +30,59 @@ class Source:
 
     name: str  # short, safe for a folder name
     table: Any  # DataFrame: path, label, split, group, shown
-    array: np.ndarray | None  # uint8 (n, height, width, 3); `path` then is the row's number
+    # (n, ...), or objects where the sizes of examples differ; `path` then is the row's number
+    array: np.ndarray | None
     root: Path | None  # the folder that `shown` is relative to
     kind: str  # "demo", "classes", "table", "tfds" or "arrays"
+    task: str  # what its labels are: asked for, or read off them
     notes: tuple[str, ...] = ()  # what the person should know of how it was read
-    targets: tuple[str, ...] = ()  # NAMEs of label_NAME columns, for several numbers
+    numbers: tuple[str, ...] = ()  # NAMEs of label_NAME columns, for several numbers
 
 
-def read_source(spec, task="auto"):
+class Wanted(NamedTuple):
+    """What the examples are to be: the name of a task, or auto; a Modality."""
+
+    task: str
+    modality: Any
+
+
+def read_source(spec, task="auto", modality="image"):
     """The examples that `spec` names.
 
     Args:
-        spec: "demo", a folder, a .csv or .parquet file, "tfds:NAME", a pandas DataFrame, or
-            (images, labels) arrays.
+        spec: "demo", a folder, a .csv, .jsonl or .parquet file, "tfds:NAME", a pandas DataFrame,
+            (inputs, labels) arrays, or a finite tf.data.Dataset of (input, label).
         task: "auto" reads it off the labels; a task converts them to what it needs.
+        modality: what an example is.
 
     Returns: a Source. Its table has the columns `path` (absolute, or row number of `array`),
-        `label` (str, tuple of str, float or tuple of floats), `split` ("" where not drawn yet),
-        `group` and `shown` (the path as the caller knows it).
+        `label` (as the task parses it), `split` ("" where not drawn yet), `group` and `shown` (the
+        path as the caller knows it).
     Raises: UserError.
     """
-    if task not in ("auto", *TASKS):
-        raise unknown_name("task", task, ("auto", *TASKS))
-    if isinstance(spec, tuple):
-        return _read_arrays(spec, task)
-    if hasattr(spec, "columns") and hasattr(spec, "iloc"):
-        return _read_frame(spec, task)
+    if task != "auto":
+        find_task(task)  # an unknown one is refused at once
+    wanted = Wanted(task, find_modality(modality))
+    if is_in_memory(spec):
+        return _read_frame(spec, wanted) if _is_frame(spec) else _read_arrays(spec, wanted)
     if not isinstance(spec, (str, os.PathLike)):
         raise UserError("this is no description of data", type(spec).__name__, f"Known: {SPECS}")
     if not str(spec).strip():
         raise UserError("--data is empty", repr(str(spec)), f"Known: {SPECS}")
     if spec == "demo":
-        return _read_demo(task)
+        return _read_demo(wanted)
     if isinstance(spec, str) and spec.startswith("tfds:"):
-        return _read_tfds(spec[5:], task)
-    return _read_path(Path(spec).expanduser(), task)
+        return _read_tfds(spec[5:], wanted)
+    return _read_path(Path(spec).expanduser(), wanted)
+
+
+def is_in_memory(data):
+    """Whether `data` holds the examples itself: arrays, a DataFrame, a tf.data.Dataset."""
+    return isinstance(data, tuple) or _is_frame(data) or is_tf_dataset(data)
+
+
+def _is_frame(data):
+    return hasattr(data, "columns") and hasattr(data, "iloc")
 
 
 def _not_found(path):
@@ -92,86 +103,86 @@ def safe_name(text):
     return re.sub(r"[^\w.-]+", "_", text).strip("._-")[:NAME_LENGTH] or "data"
 
 
-def _read_path(path, task):
+def _read_path(path, wanted):
     if not path.exists():
         raise _not_found(path)
     if path.is_dir():
-        if (path / "metadata.csv").is_file():
-            return _read_table(path / "metadata.csv", task, path.resolve().name)
-        return _read_class_folders(path, task)
-    if path.suffix.lower() in (".csv", ".parquet"):
-        name = path.stem if path.stem != "examples" else path.resolve().parent.name
-        return _read_table(path, task, name)
+        return _read_folder(path, wanted)
+    if path.suffix.lower() in (".csv", ".jsonl", ".parquet"):
+        name = path.stem if path.name not in tables.METADATA else path.resolve().parent.name
+        return _read_tables({path: ""}, path.resolve().parent, wanted, name)
     if path.suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".7z"):
         raise UserError("an archive cannot be read", path, "Unpack it and name the folder")
     raise UserError("this file is no description of data", path, f"Known: {SPECS}")
 
 
-def _read_class_folders(folder, task):
+def _read_folder(folder, wanted):
     import pandas as pd
 
     root = folder.resolve()
-    rows, notes = read_folder(root)
+    files, notes = tables.find_tables(folder)
+    if files:
+        return _read_tables(files, root, wanted, root.name, notes=notes)
+    rows, notes = read_folder(root, wanted.modality)
     frame = pd.DataFrame(rows, columns=["path", "label", "split", "shown"]).assign(group="")
-    return _finish(safe_name(root.name), frame, None, root, "classes", task, notes)
+    return _finish(safe_name(root.name), frame, None, root, "classes", wanted, notes)
 
 
-def _read_table(file, task, name, kind="table"):
-    frame, targets = tables.named_columns(tables.read_table_file(file), str(file))
-    root = file.resolve().parent
-    frame, notes = tables.merge_repeats(tables.locate(frame, root, str(file)), str(file))
-    return _finish(safe_name(name), frame, None, root, kind, task, notes, targets)
+def _read_tables(files, root, wanted, name, kind="table", notes=()):
+    frame, numbers, repeated = tables.read_tables(files, wanted.task)
+    return _finish(safe_name(name), frame, None, root, kind, wanted, [*notes, *repeated], numbers)
 
 
-def _read_frame(frame, task):
+def _read_frame(frame, wanted):
     where = "the DataFrame"
-    frame, targets = tables.named_columns(frame, where)
+    frame, numbers = tables.named_columns(frame, where, wanted.task)
     frame, notes = tables.merge_repeats(tables.locate(frame, None, where), where)
-    return _finish("table", frame, None, None, "table", task, notes, targets)
+    return _finish("table", frame, None, None, "table", wanted, notes, numbers)
 
 
-def _read_demo(task):
+def _read_demo(wanted):
     from keras_transfer.data.demo.drawing import demo_folder
 
-    return _read_table(Path(demo_folder()) / "metadata.csv", task, "demo", kind="demo")
+    folder = Path(demo_folder())
+    return _read_tables({folder / "metadata.csv": ""}, folder, wanted, "demo", kind="demo")
 
 
-def _read_tfds(name, task):
+def _read_tfds(name, wanted):
     from keras_transfer.data.sources.tfds import tfds_folder
 
     folder, notes = tfds_folder(name)
-    source = _read_table(folder / "metadata.csv", task, f"tfds_{name}", kind="tfds")
-    return replace(source, notes=(*notes, *source.notes))
+    files = {folder / "metadata.csv": ""}
+    return _read_tables(files, folder, wanted, f"tfds_{name}", kind="tfds", notes=notes)
 
 
-def _read_arrays(spec, task):
+def _read_arrays(spec, wanted):
     import pandas as pd
 
-    if len(spec) != 2:
+    if isinstance(spec, tuple) and len(spec) != 2:
         raise UserError("arrays come as (array, labels)", f"a tuple of {len(spec)}")
-    array, labels, targets = read_arrays(*spec)
+    read = read_arrays(*spec, wanted.modality) if isinstance(spec, tuple) else None
+    read = read or read_tf_dataset(spec, wanted.modality)
+    array, labels, numbers = read
     names = [str(number) for number in range(len(array))]
     cells = {"path": names, "shown": names, "label": labels, "split": "", "group": ""}
-    return _finish("arrays", pd.DataFrame(cells), array, None, "arrays", task, [], targets)
+    return _finish("arrays", pd.DataFrame(cells), array, None, "arrays", wanted, [], numbers)
 
 
-def _finish(name, frame, array, root, kind, task, notes, targets=()):
-    """The Source of a table of plain cells: labels get the type of the task."""
-    labels, shown = list(frame["label"]), list(frame["shown"])
-    if targets and task not in ("auto", "regression"):
-        raise UserError("several numbers an example are a regression", f"--task {task}")
-    if targets:
-        labels = [finite_number(label, name) for label, name in zip(labels, shown, strict=True)]
-    else:
+def _finish(name, frame, array, root, kind, wanted, notes, numbers=()):
+    """The Source of a table of plain cells: labels become what their task wants."""
+    labels, shown, task = list(frame["label"]), list(frame["shown"]), wanted.task
+    if task == "auto":
         several = any(SEPARATOR in label for label in labels)
-        guessed = guess_task(labels, kind == "classes" or (kind == "tfds" and not several))
-        if task == "auto" and guessed == "regression":
-            notes = [*notes, "labels are numbers: a regression; --task classification otherwise"]
-        labels = typed_labels(labels, shown, guessed if task == "auto" else task)
-    table = frame.drop(columns="label")
+        are_names = kind == "classes" or (kind == "tfds" and not several)
+        inferred = infer_task(labels, are_names, numbers)
+        task = inferred.name
+        if inferred.inferred_note and not numbers:
+            notes = [*notes, inferred.inferred_note]
+    labels = find_task(task).parse(labels, shown, numbers)
+    table = frame.drop(columns="label").reset_index(drop=True)
     table.insert(1, "label", _objects(labels))
-    table = table[["path", "label", "split", "group", "shown"]].reset_index(drop=True)
-    return Source(name, table, array, root, kind, tuple(notes), targets)
+    table = table[["path", "label", "split", "group", "shown"]]
+    return Source(name, table, array, root, kind, task, tuple(notes), numbers)
 
 
 def _objects(labels):

@@ -1,48 +1,110 @@
-"""Read tables: .csv, .parquet, or a pandas DataFrame with the columns path,label[,split,group]."""
+"""Read tables: .csv, .jsonl, .parquet, or a DataFrame: file_name,label[,split,group]."""
 
-import io
 import os
-import re
 
 from keras_transfer.data.sources.folders import SPLIT_NAMES, SPLITS, printable
+from keras_transfer.data.sources.table_files import COLUMN_ADVICE, read_table_file, tidy_column
 from keras_transfer.errors import UserError, unknown_name
-from keras_transfer.tasks.labels import plain_label
+from keras_transfer.tasks import task_with_columns
+from keras_transfer.tasks.common.labels import plain_label
 
-COLUMNS = ("path", "file_name", "label", "split", "group")
-COLUMN_ADVICE = "A table has the columns file_name,label and may have split,group"
-DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
-
-
-def read_table_file(file):
-    """The DataFrame that lies in a .csv or .parquet file, its cells untouched."""
-    if file.suffix.lower() == ".parquet":
-        return _read_parquet(file)
-    return _read_csv(file)
+METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")  # as Hugging Face names them
 
 
-def named_columns(frame, where):
+def find_tables(root):
+    """The metadata table of a folder: at its top, or else one in each split's folder.
+
+    Returns: {file: split}, the split "" at the top, empty where there is none; notes.
+    Raises: UserError for two tables in one folder.
+    """
+    places = sorted(place for place in root.glob("*") if place.name.lower() in SPLIT_NAMES)
+    found = {place: _metadata_of(place) for place in places if place.is_dir()}
+    files = {file: SPLIT_NAMES[place.name.lower()] for place, file in found.items() if file}
+    top = _metadata_of(root)
+    if top is not None:
+        unused = ", ".join(f"{file.parent.name}/{file.name}" for file in files)
+        return {top: ""}, [f"not used, for {top.name} lies above: {unused}"] if unused else []
+    lacking = ", ".join(place.name for place, file in found.items() if file is None)
+    return files, [f"not used, for lack of a table: {lacking}"] if files and lacking else []
+
+
+def _metadata_of(folder):
+    names = [name for name in METADATA if os.path.isfile(folder / name)]
+    if len(names) > 1:
+        raise UserError(f"{folder} has several tables", " and ".join(names), "Keep one of them")
+    return folder / names[0] if names else None
+
+
+def read_tables(files, task="auto"):
+    """The examples of tables, each with its split; file names are relative to each table's folder.
+
+    Args:
+        files: {file: split}; the split, if it is not "", is that of rows without one, and the
+            table then lies in a folder of its own below the data's.
+        task: the name of the task that is wanted, or auto.
+
+    Returns: DataFrame: path, label, split, group, shown; names of numeric targets; notes.
+    Raises: UserError.
+    """
+    import pandas as pd
+
+    frames, targets = [], {}
+    for file, split in files.items():
+        frame, targets[file] = named_columns(read_table_file(file), str(file), task)
+        frame = locate(frame, file.resolve().parent, str(file))
+        if split:
+            shown = f"{printable(file.parent.name)}/" + frame["shown"]
+            frame = frame.assign(shown=shown, split=frame["split"].replace("", split))
+        frames.append(frame)
+    where = " and ".join(map(str, files))
+    if len(set(targets.values())) > 1:
+        found = " and ".join(", ".join(names) or "label" for names in targets.values())
+        raise UserError(f"{where} differ in their columns of labels", found)
+    frame, notes = merge_repeats(pd.concat(frames, ignore_index=True), where)
+    return frame, targets[file], notes
+
+
+def named_columns(frame, where, task="auto"):
     """A copy of `frame` with tidy column names, and the names of its numeric targets.
 
-    Returns: DataFrame with `path`, plain `label`, `split`, `group`; targets, a tuple of str: the
-        NAMEs of its label_NAME columns, where it has no column label.
+    The column of files is `file_name` or `path`; where both stand there, they must not differ.
+
+    Returns: DataFrame with `path`, plain `label` (where the task has columns of its own in its
+        place, a dict of their cells), `split`, `group`; targets, a tuple of str: the NAMEs of its
+        label_NAME columns, where it has no column label.
     """
-    frame = frame.rename(columns=_tidy_column)
-    if "path" not in frame.columns:
-        frame = frame.rename(columns={"file_name": "path"})
+    frame = frame.rename(columns=tidy_column)
     doubled = frame.columns[frame.columns.duplicated()]
     if len(doubled):
         raise UserError(f"{where} has a column twice", doubled[0], COLUMN_ADVICE)
+    if "path" in frame.columns and "file_name" in frame.columns:
+        _refuse_two_names(frame, where)
+    elif "file_name" in frame.columns:
+        frame = frame.rename(columns={"file_name": "path"})
     several = [name for name in frame.columns if name.startswith("label_")]
     targets = () if "label" in frame.columns else tuple(name[6:] for name in several)
+    own = task_with_columns(frame.columns, task)
+    if own:
+        cells = [{c: _text(row[c]) for c in own.columns} for row in frame.to_dict("records")]
+        frame, targets = frame.assign(label=cells), ()
     if "path" not in frame.columns or not ("label" in frame.columns or targets):
         found = ", ".join(map(str, frame.columns)) or "none"
-        missing = [name for name in ("path", "label") if name not in frame.columns]
+        missing = [] if "path" in frame.columns else ["file_name"]
+        missing += [] if "label" in frame.columns or targets else ["label"]
         columns = "the columns" if len(missing) > 1 else "a column"
         what = f"{where} lacks {columns} {' and '.join(missing)}"
         raise UserError(what, f"columns {found}", COLUMN_ADVICE)
     if not len(frame):
         raise UserError(f"{where} has no rows", "", "Add one row an example")
-    return _plain_cells(frame, several, targets), targets
+    return _plain_cells(frame, several, targets, bool(own)), targets
+
+
+def _refuse_two_names(frame, where):
+    """Refuse rows whose `path` and `file_name` are two different files."""
+    for path, name in zip(frame["path"].map(_text), frame["file_name"].map(_text), strict=True):
+        if os.path.normpath(path) != os.path.normpath(name):
+            found = f"path {path}, file_name {name}"
+            raise UserError(f"{where} names two files in one row", found, "Keep one of the columns")
 
 
 def locate(frame, root, where):
@@ -78,16 +140,23 @@ def locate(frame, root, where):
 
 
 def merge_repeats(frame, where):
-    """Drop rows that say the same twice; the same example told in two ways is a UserError."""
+    """One row an example: rows that add up are gathered, rows that say the same are dropped.
+
+    Raises: UserError for an example that has two labels or splits.
+    """
     repeated = frame.duplicated("path", keep=False)
+    if len(frame) and isinstance(frame["label"].iloc[0], dict):
+        gathered = frame.groupby("path", sort=False)["label"].agg(list)
+        frame = frame.assign(label=frame["path"].map(gathered))
+        return frame.drop_duplicates("path"), []
     if not repeated.any():
         return frame, []
     for column, what in (("label", "labels"), ("split", "splits")):
-        told = frame[repeated].groupby("path", sort=False)[column].nunique()
-        if (told > 1).any():
-            name = frame.loc[frame["path"] == told.index[told > 1][0], "shown"].iloc[0]
+        found = frame[repeated].groupby("path", sort=False)[column].nunique()
+        if (found > 1).any():
+            name = frame.loc[frame["path"] == found.index[found > 1][0], "shown"].iloc[0]
             raise UserError(
-                f"{(told > 1).sum()} examples of {where} stand there twice with different {what}",
+                f"{(found > 1).sum()} examples of {where} stand there twice with different {what}",
                 name,
                 "Keep one row an example; several labels are joined by |",
             )
@@ -95,7 +164,7 @@ def merge_repeats(frame, where):
     return kept, [f"{len(frame) - len(kept)} repeated rows of {where} are read once"]
 
 
-def _plain_cells(frame, several, targets):
+def _plain_cells(frame, several, targets, own):
     """The four columns with plain cells: str, and for labels str or tuple of str."""
     import pandas as pd
 
@@ -104,7 +173,7 @@ def _plain_cells(frame, several, targets):
         labels = list(zip(*columns, strict=True))
         labels = [label[0] for label in labels] if len(targets) == 1 else labels
     else:
-        labels = [plain_label(value) for value in frame["label"]]
+        labels = [value if own else plain_label(value) for value in frame["label"]]
     plain = {"path": [_text(value) for value in frame["path"]], "label": labels}
     plain["split"] = _splits(frame["split"]) if "split" in frame.columns else ""
     plain["group"] = [_text(value) for value in frame["group"]] if "group" in frame.columns else ""
@@ -125,76 +194,15 @@ def _text(value):
     return str(value).strip() if isinstance(value, (str, os.PathLike)) else str(plain_label(value))
 
 
-def _tidy_column(name):
-    name = str(name).strip()
-    return name.lower() if name.lower() in COLUMNS else name
-
-
 def _stays_inside(full, base, real_folders):
     """Whether the file is below `base`, links followed. Folders are resolved once each."""
     folder, name = os.path.split(full)
     if folder not in real_folders:
-        real_folders[folder] = os.path.realpath(folder)
+        try:
+            real_folders[folder] = os.path.realpath(folder)
+        except ValueError:  # no file has such a name: it will be missing
+            return True
     real = os.path.join(real_folders[folder], name)
     if os.path.islink(real):
         real = os.path.realpath(real)
     return real.startswith(os.path.join(base, ""))
-
-
-def _read_parquet(file):
-    import pandas as pd
-
-    try:
-        return pd.read_parquet(file)
-    except ImportError as error:
-        raise UserError(
-            f"{file} cannot be read without pyarrow", "", "pip install pyarrow, or save it as .csv"
-        ) from error
-    except (ValueError, OSError) as error:  # ArrowInvalid is a ValueError
-        raise UserError(f"{file} is not a parquet file", str(error).splitlines()[0]) from error
-
-
-def _read_csv(file):
-    """The cells of a .csv as text; commas, semicolons and tabs separate."""
-    import pandas as pd
-
-    text = _read_text(file)
-    if not text.strip():
-        raise UserError(f"{file} is empty", "", COLUMN_ADVICE)
-    separator = max(",;\t", key=text.lstrip().splitlines()[0].count)
-    try:
-        # The header is read as a row: pandas would rename a column that stands there twice.
-        cells = pd.read_csv(
-            io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, header=None
-        )
-    except ValueError as error:  # ParserError is one
-        what = str(error).splitlines()[0]
-        raise UserError(f"{file} is not a csv table", what, COLUMN_ADVICE) from error
-    frame = cells.iloc[1:].set_axis(list(cells.iloc[0]), axis=1)
-    frame = frame.fillna("")
-    return _decimal_points(frame) if separator == ";" else frame
-
-
-def _decimal_points(frame):
-    """3,5 becomes 3.5 in label columns: where semicolons separate, commas are decimal."""
-    for name in frame.columns:
-        cells = frame[name]
-        numbers = cells.str.fullmatch(DECIMAL_COMMA)
-        if str(name).lower().startswith("label") and numbers.any():
-            frame[name] = cells.where(~numbers, cells.str.replace(",", "."))
-    return frame
-
-
-def _read_text(file):
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise UserError(f"{file} cannot be read", error.strerror) from error
-    advice = "Save it as UTF-8: spreadsheets call it CSV UTF-8"
-    if b"\x00" in data:
-        raise UserError(f"{file} is not a csv table", "binary data or UTF-16", advice)
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise UserError(f"{file} is not UTF-8 text", f"line {line}", advice) from error

@@ -1,9 +1,7 @@
 """tfds:NAME: images of TensorFlow Datasets, their encoded bytes written once to files."""
 
-import contextlib
 import csv
 import re
-import shutil
 import urllib.error
 import urllib.request
 from difflib import get_close_matches
@@ -11,10 +9,10 @@ from difflib import get_close_matches
 from keras_transfer import progress
 from keras_transfer.backend import load_tensorflow, quiet_stderr
 from keras_transfer.data.sources.folders import SPLIT_NAMES
-from keras_transfer.environment import cache_folder
+from keras_transfer.environment import atomic_write, cache_folder
 from keras_transfer.errors import UserError
 from keras_transfer.inputs.image.reading import ENDINGS, image_kind
-from keras_transfer.tasks.labels import SEPARATOR
+from keras_transfer.tasks.common.labels import SEPARATOR
 
 HOST = "https://storage.googleapis.com/tfds-data"  # where tfds keeps what it knows of its sets
 NETWORK_SECONDS = 5
@@ -117,34 +115,26 @@ def _label_kind(feature):
 
 def _write(builder, name, folder):
     """Write all images, `metadata.csv` and `notes.txt`; `folder` appears only when whole."""
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    image, label, feature = _image_and_label(builder, name)
-    column = "label_value" if _label_kind(feature) == "number" else "label"
-    notes, written = [], 0
-    with open(partial / "metadata.csv", "w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(("path", column, "split"))
+    with atomic_write(folder, replace=False) as growing:
+        growing.mkdir()
+        notes, rows = [], []
         for theirs in builder.info.splits:
             split = SPLIT_NAMES.get(theirs)
             if split is None:
                 notes.append(f"the split {theirs} of {name} is not used")
                 continue
-            examples = _examples(builder, theirs, image)
-            found = list(_save_split(examples, partial, split, image, label, feature))
+            found = list(_save_split(builder, name, theirs, split, growing))
             unlabelled = sum(row is None for row in found)
             if unlabelled:
                 notes.append(f"{unlabelled} images in {theirs} of {name} have no label")
-            rows.writerows(row for row in found if row is not None)
-            written += len(found) - unlabelled
-    if not written:
-        shutil.rmtree(partial)
-        raise UserError(f"tfds:{name} has no labelled images in train, validation or test")
-    (partial / "notes.txt").write_text("\n".join(notes), encoding="utf-8")
-    with contextlib.suppress(OSError):
-        folder.rmdir()  # an empty one that is in the way
-    partial.rename(folder)
+            rows += [row for row in found if row is not None]
+        if not rows:
+            raise UserError(f"tfds:{name} has no labelled images in train, validation or test")
+        feature = _image_and_label(builder, name)[2]
+        column = "label_value" if _label_kind(feature) == "number" else "label"
+        with open(growing / "metadata.csv", "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("file_name", column, "split"), *rows])
+        (growing / "notes.txt").write_text("\n".join(notes), encoding="utf-8")
 
 
 def _examples(builder, split, image):
@@ -156,8 +146,10 @@ def _examples(builder, split, image):
         return tfds.as_numpy(builder.as_dataset(split=split, decoders=decoders))
 
 
-def _save_split(examples, folder, split, image, label, feature):
+def _save_split(builder, name, theirs, split, folder):
     """Save images one by one; yield (path, label, split), None for one without a label."""
+    image, label, feature = _image_and_label(builder, name)
+    examples = _examples(builder, theirs, image)
     (folder / split).mkdir(exist_ok=True)
     with progress.bar(f"writing {split}", len(examples)) as advance:
         for number, example in enumerate(examples):

@@ -1,76 +1,65 @@
 """The examples that an exported file is proven on, and those that calibrate it."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_transfer.inputs.common.arrays import take
+
 MOST = 500  # examples that a file is scored on: a loss of 2 % shows in so many, most of the time
 SAMPLE = 500  # training examples for the quantiser
-GOLDEN = 8  # examples that are kept beside a file
 
 
 class EvaluationSet(NamedTuple):
-    """Examples that did not train the model, with what is right of them.
+    """Examples that did not train the model, with their targets.
 
     Attributes:
-        split: which they are; `of`: how many it has, `len(pixels)` of which are here.
-        used_for_selection: whether they chose something (an epoch).
-        pixels: uint8 (n, s, s, 3), as the model gets them.
-        targets: (n, ...), as `task.encode` gives them; groups: (n,) names, or None.
+        split: which they are; `split_size`: how many it has, of which some are here.
+        used_for_selection: whether they selected something (an epoch).
+        inputs: arrays (n, ...), as the model takes them.
+        targets: arrays (n, ...), as `task.encode` gives them.
+        groups: (n,) names of what belongs together, "" for an example on its own; or None.
         shown: (n,) names of the examples; files: (n,) paths, None where there are none.
-        max_pixels: of a file; one with more is not read.
-        sample: gives training examples, uint8 (m, s, s, 3): few formats ask for them.
+        sample: gives training examples, arrays (m, ...): few formats ask for them.
     """
 
     split: str
-    of: int
+    split_size: int
     used_for_selection: bool
-    pixels: np.ndarray
-    targets: np.ndarray
+    inputs: Any
+    targets: Any
     groups: np.ndarray | None
     shown: list
     files: list | None
-    max_pixels: int
     sample: Callable
 
 
-def draw_evaluation_set(dataset, config):
-    """The EvaluationSet in `strategies.examples.Examples`: of val, or of test where val chose."""
-    selected_on = dataset.selected_on(config)
-    known = [split for split in ("val", "test") if len(dataset.rows(split))]
-    split = min(known, key=lambda split: split in selected_on)
-    every = dataset.rows(split)
-    rows = _draw(every, MOST, config.seed)
-    examples = dataset.examples
-    table = examples.table.iloc[rows]
-    groups = table["group"].to_numpy()
+def draw_evaluation_set(dataset, selected_on, seed):
+    """The EvaluationSet of a `data.dataset.Dataset`: of val, or of test where val selected."""
+    known = [split for split in ("val", "test") if len(dataset.indices(split))]
+    split = min(known, key=lambda split: split == selected_on)
+    every, examples = dataset.indices(split), dataset.examples
+    drawn = every[np.sort(np.random.default_rng(seed).permutation(len(every))[:MOST])]
+    table = examples.table.iloc[drawn]
     return EvaluationSet(
         split=split,
-        of=len(every),
-        used_for_selection=split in selected_on,
-        pixels=examples.batch(rows),
-        targets=dataset.targets[rows],
-        groups=groups if all(groups) else None,
+        split_size=len(every),
+        used_for_selection=split == selected_on,
+        inputs=examples.batch(drawn),
+        targets=take(dataset.targets, drawn),
+        groups=table["group"].to_numpy(),
         shown=list(table["shown"]),
         files=None if examples.array is not None else list(table["path"]),
-        max_pixels=examples.max_pixels,
-        sample=lambda: examples.batch(_stratified(dataset, SAMPLE, config.seed)),
+        sample=lambda: examples.batch(_stratified(dataset, SAMPLE, seed)),
     )
 
 
-def _draw(rows, most, seed):
-    """At most so many of `rows`, drawn with a seed, in their order."""
-    drawn = np.random.default_rng(seed).permutation(len(rows))[:most]
-    return rows[np.sort(drawn)]
-
-
 def _stratified(dataset, most, seed):
-    """Training rows, the labels in turn, so that each part of them has something of every label."""
-    rows = dataset.rows("train")
-    rows = rows[np.random.default_rng(seed).permutation(len(rows))]
-    labels = dataset.examples.table["label"].to_numpy()[rows]
-    turn, seen = np.empty(len(rows), np.int64), {}
-    for place, label in enumerate(labels):
-        turn[place] = seen[label] = seen.get(label, -1) + 1
-    return rows[np.argsort(turn, kind="stable")][:most]
+    """Training indices, the strata in turn, so that each part of them has something of each."""
+    train = dataset.indices("train")
+    train = train[np.random.default_rng(seed).permutation(len(train))]
+    turn, seen = np.empty(len(train), np.int64), {}
+    for place, stratum in enumerate(dataset.strata(train)):
+        turn[place] = seen[stratum] = seen.get(stratum, -1) + 1
+    return train[np.argsort(turn, kind="stable")][:most]

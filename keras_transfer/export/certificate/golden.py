@@ -1,4 +1,4 @@
-"""Golden files: a few examples with the answers that each export gives, for an app's own tests."""
+"""Golden files: a few examples with what each export predicts, for an app's own tests."""
 
 import json
 from pathlib import Path
@@ -6,68 +6,78 @@ from pathlib import Path
 import numpy as np
 
 from keras_transfer.environment import atomic_write
-from keras_transfer.export.certificate.evaluation_set import GOLDEN
+from keras_transfer.inputs.common.arrays import as_tuple, count, each, take
 
 FOLDER = "golden"
-FILE = "golden.json"
+GOLDEN_FILE = "golden.json"
+GOLDEN = 8  # examples that are kept beside a file
 
 
-def choose_golden(task, targets):
-    """Row numbers of at most GOLDEN examples, of as many classes as there are."""
-    if task.name != "classification":
-        return np.arange(min(GOLDEN, len(targets)))
-    _, firsts = np.unique(targets, return_index=True)
-    others = np.setdiff1d(np.arange(len(targets)), firsts)
-    return np.sort(np.concatenate([firsts[:GOLDEN], others[: max(0, GOLDEN - len(firsts))]]))
+def keep_golden(examiner, folder, name, predictions):
+    """Keep golden predictions of one format; those of others stay if the examples are the same."""
+    task, drawn = examiner.network.task, examiner.evaluation_set
+    chosen = task.golden(drawn.targets, GOLDEN)
+    inputs = take(drawn.inputs, chosen)
+    before, known = read_golden(folder)
+    same = before is not None and all(
+        np.array_equal(one, other)
+        for one, other in zip(as_tuple(before), as_tuple(inputs), strict=True)
+    )
+    known = known if same else {}
+    found = {"model": take(examiner.expected, chosen), name: take(predictions, chosen)}
+    write_golden(folder, examiner.network, inputs, {**known, **found})
 
 
-def write_golden(folder, spec, pixels, predictions):
-    """Write examples as PNG, `golden.json` and `golden.npz` into `folder`/golden.
+def write_golden(folder, network, inputs, predictions):
+    """Write `golden.json`, `golden.npz` and, where the modality has one, a file an example.
 
-    `golden.json` has {"image_size", "resize", "task", "classes", "examples": [{"file", "predictions":
-    {"model": [...], FORMAT: [...]}}]}; `golden.npz` the arrays `pixels` uint8 (n, s, s, 3) and,
-    under the name of each format, its answers float32 (n, k).
+    `golden.json` has {"task", "classes", "inputs": what goes in, "examples": [{"file",
+    "predictions": {"model": [...], FORMAT: [...]}}]}; `golden.npz` the inputs by their names and,
+    under the name of each format, its predictions (of several outputs NAME/OUTPUT).
 
     Args:
-        pixels: uint8 (n, s, s, 3); answers: {"model" or format: float32 (n, k)}.
+        network: `export.common.network.Network`.
+        inputs: arrays (n, ...); predictions: {"model" or format: arrays (n, ...)}.
     """
-    from PIL import Image
-
-    examples = [
-        {
-            "file": f"{row + 1}.png",
-            "predictions": {
-                name: [float(f"{number:.6g}") for number in said[row]]
-                for name, said in predictions.items()
-            },
-        }
-        for row in range(len(pixels))
-    ]
-    told = {
-        "image_size": spec.image_size,
-        "resize": spec.resize,
-        "task": spec.task,
-        "classes": list(spec.outputs),
-        "examples": examples,
-    }
+    spec, names = network.spec, network.task.output_names
     with atomic_write(Path(folder) / FOLDER) as fresh:
         fresh.mkdir()
-        for example, entry in zip(pixels, examples, strict=True):
-            Image.fromarray(example).save(fresh / entry["file"])
-        (fresh / FILE).write_text(json.dumps(told, indent=1), encoding="utf-8")
-        np.savez_compressed(fresh / "golden.npz", pixels=pixels, **predictions)
+        examples = []
+        for place in range(count(inputs)):
+            file = network.modality.save_golden(take(inputs, place), fresh / str(place + 1))
+            shown = {form: _numbers(take(found, place)) for form, found in predictions.items()}
+            examples.append({"file": file, "predictions": shown})
+        content = {"task": spec.task, "classes": list(spec.outputs), **spec.inputs.settings}
+        text = json.dumps({**content, "examples": examples}, indent=1)
+        (fresh / GOLDEN_FILE).write_text(text, encoding="utf-8")
+        named = zip((tensor.name for tensor in spec.inputs.tensors), as_tuple(inputs), strict=True)
+        arrays = {f"input/{name}": array for name, array in named}
+        for form, found in predictions.items():
+            parts = zip(names, as_tuple(found), strict=True)
+            arrays |= {f"{form}/{name}": array for name, array in parts}
+        np.savez_compressed(fresh / "golden.npz", **arrays)
 
 
-def _short(numbers):
-    """Numbers with six digits each, however small they are."""
-    return [float(f"{number:.6g}") for number in numbers]
+def _numbers(prediction):
+    """One prediction as JSON takes it, with six digits each."""
+    flat = each(lambda array: np.asarray(array, np.float64), prediction)
+    lists = [json.loads(json.dumps(a.tolist()), parse_float=_short) for a in as_tuple(flat)]
+    return lists[0] if len(lists) == 1 else lists
+
+
+def _short(text):
+    return float(f"{float(text):.6g}")
 
 
 def read_golden(folder):
-    """(pixels, {format: answers}) of `folder`/golden; (None, {}) where there is none."""
+    """(inputs, {format: predictions}) of `folder`/golden; (None, {}) where there is none."""
     file = Path(folder) / FOLDER / "golden.npz"
     if not file.exists():
         return None, {}
+    found = {}
     with np.load(file) as kept:
-        predictions = {name: kept[name] for name in kept.files if name != "pixels"}
-        return kept["pixels"], predictions
+        for name in kept.files:
+            form, _ = name.split("/", 1)
+            found.setdefault(form, []).append(kept[name])
+    found = {form: parts[0] if len(parts) == 1 else tuple(parts) for form, parts in found.items()}
+    return found.pop("input"), found

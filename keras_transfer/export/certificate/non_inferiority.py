@@ -1,28 +1,21 @@
 """How much an exported file loses, example by example, and whether that is more than chance."""
 
 import math
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from keras_transfer.tasks import find_task
+from keras_transfer.evaluate.intervals import group_numbers, has_groups
+from keras_transfer.inputs.common.arrays import as_tuple, take
 
-AGREE = 0.90  # a file that answers less of the examples as the model does has failed
+AGREE = 0.90  # a file that agrees with the model on less of the examples has failed
 CHANCE = 0.05  # of calling a file worse that is not
 NORMAL = 1.6449  # 95 % quantile of the normal distribution
 POWER = 0.8416  # 80 % quantile: examples are enough when they would tell four times of five
 FEWEST = 5  # changes for the worse, none for the better, that an exact test calls more than chance
 FLIPS = 9999  # of signs, where groups are compared
 MOST_EXAMPLES = 1_000_000
-LISTED = 50  # examples that changed their answer, by name
-
-
-def task_of(spec, model):
-    """The task of `model`; a regression knows the spread of the labels by its output layer."""
-    task = find_task(spec.task).from_outputs(spec.outputs)
-    spread = getattr(model.layers[-1], "scale", None)
-    return task if spread is None else replace(task, scale=tuple(map(float, np.ravel(spread))))
+LISTED = 50  # examples whose prediction changed, by name
 
 
 def compare(task, expected, found, shown):
@@ -30,25 +23,31 @@ def compare(task, expected, found, shown):
 
     Args:
         task: one of `tasks`.
-        expected, found: answers (n, k) of the model and of the file; shown: (n,) names.
+        expected, found: predictions of the model and of the file; shown: (n,) names.
 
     Returns:
         dict: agreement, largest_difference, mean_difference, changed_count, changed (the first
         LISTED: path, model, file).
     """
     alike = task.agreement(expected, found)
-    apart = np.abs(found - expected)
-    rows = np.flatnonzero(alike < 1)
-    changed = [
-        {"path": shown[row], "model": task.decode(expected[row]), "file": task.decode(found[row])}
-        for row in rows[:LISTED]
+    apart = [
+        np.abs(np.asarray(a, np.float64) - b).ravel()
+        for a, b in zip(as_tuple(found), as_tuple(expected), strict=True)
     ]
+    apart, changed = np.concatenate(apart), np.flatnonzero(alike < 1)
+
+    def decoded(predictions, index):
+        return task.decode(take(predictions, index))
+
     return {
         "agreement": float(alike.mean()),
         "largest_difference": float(apart.max()),
         "mean_difference": float(apart.mean()),
-        "changed_count": len(rows),
-        "changed": changed,
+        "changed_count": len(changed),
+        "changed": [
+            {"path": shown[i], "model": decoded(expected, i), "file": decoded(found, i)}
+            for i in changed[:LISTED]
+        ],
     }
 
 
@@ -57,17 +56,17 @@ class Verdict(NamedTuple):
 
     Attributes:
         passed: it agrees on AGREE of the examples and is not clearly worse.
-        told: whether the examples are enough to say so.
-        why: a line for a person.
-        drop: mean example_scores (see `tasks`) of the model less that of the file.
+        conclusive: whether the examples are enough to say so.
+        reason: a line for a person.
+        drop: mean of `Task.example_scores` of the model less that of the file.
         drop_upper_95: with 95 % certainty it is no more than this; None where nothing is known.
         p_value: how likely so large a drop would be by chance.
-        examples_needed: how many would most likely tell; None where it is told.
+        examples_needed: how many would most likely tell; None where it is conclusive.
     """
 
     passed: bool
-    told: bool
-    why: str
+    conclusive: bool
+    reason: str
     drop: float
     drop_upper_95: float | None
     p_value: float
@@ -75,32 +74,33 @@ class Verdict(NamedTuple):
 
 
 def judge_file(task, targets, expected, found, max_drop, groups=None):
-    """The Verdict on a file: it may lose `max_drop` of the model's example_scores, and chance.
+    """The Verdict on a file: it may lose `max_drop` of `Task.example_scores`, and chance.
 
     Args:
-        groups: (n,) names of what belongs together (a patient's examples), or None.
+        groups: (n,) names of what belongs together (a patient's examples), "" of an example that
+            stands alone, or None.
     """
     lost = task.example_scores(targets, expected) - task.example_scores(targets, found)
     alike = task.agreement(expected, found)
     drop, agreement = float(lost.mean()), float(alike.mean())
-    losses = _Losses(lost, task.name == "classification", groups)
+    losses = _Losses(lost, task.exact_scores, groups)
     p_value, limit, needed = losses.p_value(), losses.limit(), None
-    told, passed = True, True
+    conclusive, passed = True, True
     if agreement < AGREE:
         passed = False
-        why = f"answers {agreement:.1%} of the examples as the model does; {AGREE:.0%} are needed"
+        reason = f"agrees with the model on {agreement:.1%} of the examples; {AGREE:.0%} are needed"
     elif drop > max_drop and p_value < CHANCE:
         passed = False
-        why = f"loses {drop:.3f}, more than {max_drop:g} and than chance (p = {p_value:.2g})"
+        reason = f"loses {drop:.3f}, more than {max_drop:g} and than chance (p = {p_value:.2g})"
     elif (alike == 1).all():
-        why = f"answers all {len(lost)} examples as the model does"
+        reason = f"agrees with the model on all {len(lost)} examples"
     elif limit is not None and limit <= max_drop:
-        why = f"loses {drop:+.3f}, with 95 % certainty no more than {max_drop:g}"
+        reason = f"loses {drop:+.3f}, with 95 % certainty no more than {max_drop:g}"
     else:
-        told, needed = False, losses.needed(max_drop)
+        conclusive, needed = False, losses.needed(max_drop)
         many = f"about {needed}" if needed else "very many"
-        why = f"loses {drop:+.3f}; {many} examples would tell whether it is over {max_drop:g}"
-    return Verdict(passed, told, why, drop, limit, p_value, needed)
+        reason = f"loses {drop:+.3f}; {many} examples would tell whether it is over {max_drop:g}"
+    return Verdict(passed, conclusive, reason, drop, limit, p_value, needed)
 
 
 class _Losses:
@@ -109,11 +109,11 @@ class _Losses:
     def __init__(self, lost, counted, groups):
         """`counted`: losses are -1, 0 or 1, so that exact tests are there."""
         self.count, self.units = len(lost), lost
-        self.counted = counted and groups is None
-        if groups is not None:
-            _, members = np.unique(groups, return_inverse=True)
+        grouped = has_groups(groups, len(lost))
+        self.counted = counted and not grouped
+        if grouped:
             # a group's sum: its mean over groups, times groups over examples, is the drop
-            self.units = np.bincount(members, lost)
+            self.units = np.bincount(group_numbers(groups), lost)
         self.scale = len(self.units) / self.count
         self.drop = float(lost.mean())
         self.error = float(self.units.std() / math.sqrt(len(self.units))) * self.scale
@@ -156,8 +156,8 @@ class _Losses:
     def needed(self, max_drop):
         """How many examples like these would tell with a chance of 80 %; None of very many.
 
-        Told means that the limit of the drop is under `max_drop`, or, of a larger drop, that it is
-        more than chance.
+        Conclusive means that the limit of the drop is under `max_drop`, or, of a larger drop, that
+        it is more than chance.
         """
         distance = max_drop - self.drop if self.drop < max_drop else self.drop
         spread = self.error * math.sqrt(self.count)

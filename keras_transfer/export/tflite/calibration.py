@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 
 from keras_transfer.backend import load_tensorflow, quiet_stderr
-from keras_transfer.runtimes.litert import convert_traced
+from keras_transfer.runtimes.conversion import convert_traced
 
 LIGHT = 0.01  # of the weights: in float, a layer of so many adds 3 % to an int8 file
 EXAMINED = 16  # examples to measure how much each layer loses
@@ -19,11 +19,11 @@ class Calibrated:
     """A traced network, and what its activations reach on some examples.
 
     Args:
-        traced: function of `features.litert.trace`; weights: the network's.
+        traced: function of `runtimes.conversion.trace`; weights: the network's.
         examples: uint8 (n, s, s, 3).
 
     Raises:
-        UserError: see `features.litert.convert_traced`.
+        UserError: see `runtimes.conversion.convert_traced`.
         RuntimeError, ValueError: it cannot be calibrated.
     """
 
@@ -37,7 +37,7 @@ class Calibrated:
         self._layers = None
 
     def quantise(self, float_layers=0):
-        """An int8 file (bytes), `float_layers` layers of it in float: the most sensitive that are light.
+        """An int8 file (bytes), the `float_layers` most sensitive of its light layers in float.
 
         Heavy ones stay in int8: MobileNet's three most sensitive layers in float make its file
         twice as large, and three light ones in their place lose no more.

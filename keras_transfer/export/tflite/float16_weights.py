@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_transfer.errors import UserError
 
-HEAVY = 1024  # numbers; of fewer the halves would hardly make a file smaller
+HEAVY = 1024  # numbers; fewer in float16 would hardly make a file smaller
 EMPTY = 0  # the number of a buffer without data, in every TFLite file
 DENSE = ("CONV_2D", "FULLY_CONNECTED")
 

@@ -1,18 +1,17 @@
-"""An int8 TFLite file: uint8 pixels in, weights and activations of 8 bits, float32 answers out.
+"""An int8 TFLite file: uint8 pixels in, 8-bit weights and activations, float32 predictions out.
 
 The ranges of activations are measured on training examples; weights have a scale a channel. Some
 networks take it badly (MobileNet's depthwise weights: Sheng et al. 2018, arXiv:1803.08607). Then
-more is tried, see RECIPES, and the log says what each gave.
+more is tried, see RECIPES, and the log has what each gave.
 
-How much a file loses is judged on blends of two training examples. The examples themselves are
-known by heart: on them files agree with the model that do not on others. Half of one and half of
-another is doubtful, as a new example is: how far a file's answers to blends are from the model's
-tells how far those to new examples will be (rank correlation 0.93), if not how many will agree
+How much a file loses is judged on blends of two training examples. The examples themselves were
+learned: on them files agree with the model that do not on others. The mean of two is as doubtful
+as a new example. How far a file's predictions for blends are from the model's tells how far those
+for new examples will be (rank correlation 0.93), if not how many will agree
 (`benchmarks/int8.py`).
 """
 
 import math
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,15 +19,12 @@ import numpy as np
 
 from keras_transfer import progress
 from keras_transfer.errors import UserError
-from keras_transfer.export.certificate.non_inferiority import AGREE, task_of
-from keras_transfer.export.names import ANSWERS
-from keras_transfer.export.readers import TFLiteReader
-from keras_transfer.export.saved_model import require_tensorflow
+from keras_transfer.export.certificate.non_inferiority import AGREE
+from keras_transfer.export.common.network import require_tensorflow
 from keras_transfer.export.tflite.calibration import Calibrated, set_int8
-from keras_transfer.export.tflite.metadata import add_metadata
-from keras_transfer.model.float32_copy import float32_copy
-from keras_transfer.runtimes.engines import BATCH, keras_engine, run_batches
-from keras_transfer.runtimes.litert import convert_traced, converter_error, trace
+from keras_transfer.export.tflite.metadata import add_files, describe
+from keras_transfer.runtimes.conversion import convert_traced, converter_error
+from keras_transfer.runtimes.litert import LiteRTRuntime
 
 FEW = 200  # examples to calibrate on; of more the ranges hardly change
 BLENDS = 200  # blended examples to judge by
@@ -63,11 +59,11 @@ RECIPES = (  # what costs least first
 )
 
 
-def export_int8(model, path, spec, sample=None):
-    """Write `model` as an int8 TFLite file.
+def write_int8(network, path, sample=None):
+    """Write a network as an int8 TFLite file.
 
-    As `export.tflite.export_tflite`, but for the input, uint8 (1, s, s, 3), or float32 where
-    activations of 16 bits were needed.
+    As `export.tflite.write`, but for the input, uint8 (1, s, s, 3), or float32 where activations
+    of 16 bits were needed.
 
     Args:
         sample: gives training examples, uint8 (m, s, s, 3).
@@ -76,20 +72,22 @@ def export_int8(model, path, spec, sample=None):
         dict: recipe, its name; input, the type of its pixels.
 
     Raises:
-        UserError: as there; no training examples; no recipe works.
+        UserError: as there; no training examples; other inputs than bytes; no recipe works.
     """
     require_tensorflow()
     examples = sample() if sample else ()
     if not len(examples):
         raise UserError("int8 needs training examples to measure ranges on", "none")
-    best = Quantiser(float32_copy(model), spec, examples).best()
+    if [tensor.dtype for tensor in network.spec.inputs.tensors] != ["uint8"]:
+        raise UserError("int8 is for inputs of bytes, as pixels are", "others", "Take tflite")
+    best = Quantiser(network, examples).best()
     Path(path).write_bytes(best.data)
     return {"recipe": best.recipe.name, "input": _input(path)}
 
 
 def _input(path):
     """The type of a file's pixels; a UserError where uint8 does not mean 0..255."""
-    source = TFLiteReader(path).source
+    (source,) = LiteRTRuntime(path).inputs
     if source["dtype"] == np.uint8 and source["quantization"] != (1.0, 0):
         raise UserError("the quantiser changed the scale of pixels", source["quantization"])
     return np.dtype(source["dtype"]).name
@@ -100,8 +98,8 @@ class Attempt(NamedTuple):
 
     Attributes:
         recipe: a Recipe; data: the file (bytes), None where it cannot be made.
-        agreement: share of the blends that it answers as the model does.
-        distance: mean difference of its answers from the model's.
+        agreement: share of the blends on which it agrees with the model.
+        distance: mean difference of its predictions from the model's.
     """
 
     recipe: Recipe
@@ -114,17 +112,15 @@ class Quantiser:
     """Tries recipes on one network.
 
     Args:
-        network: `keras.Model` of float32; about: `export.about.ModelSpec`.
+        network: `export.common.network.Network`.
         sample: training examples, uint8 (m, s, s, 3).
     """
 
-    def __init__(self, network, spec, sample):
-        self.network, self.spec, self.sample = network, spec, sample
-        self.traced = trace(network, ANSWERS[spec.task])
-        self.task = task_of(spec, network)
+    def __init__(self, network, sample):
+        self.network, self.sample = network, sample
         self.blends = blend(sample, BLENDS)
-        self.expected = run_batches(keras_engine(network, BATCH), self.blends)
-        self._calibrated = {}  # by the number of examples; an error where it failed
+        self.expected = network.runtime(self.blends)
+        self._calibrated = {}  # by the number of examples; None where it failed
 
     def best(self):
         """The first Attempt that agrees ENOUGH, else the nearest to the model.
@@ -142,7 +138,9 @@ class Quantiser:
                 return attempt
         if nearest.data is None:
             advice = "Take tflite-dynamic or tflite-float16"
-            raise UserError("this network cannot be quantised to int8", self.spec.base, advice)
+            raise UserError(
+                "this network cannot be quantised to int8", self.network.spec.base, advice
+            )
         return nearest
 
     def recipes(self):
@@ -157,17 +155,18 @@ class Quantiser:
     def attempt(self, recipe):
         """The Attempt at one of `recipes`; the log says how it went."""
         try:
-            data = add_metadata(self._quantise(recipe), self.spec)
+            data = describe(self._quantise(recipe), self.network)
+            data = add_files(data, self.network.spec)
             found = predictions_of(data, self.blends)
         except (UserError, RuntimeError, ValueError, converter_error()) as error:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             progress.say(f"int8, {recipe.name}: cannot be made ({reason})")
             return Attempt(recipe)
-        agreement = float(self.task.agreement(self.expected, found).mean())
+        agreement = float(self.network.task.agreement(self.expected, found).mean())
         distance = float(np.abs(found - self.expected).mean())
         progress.say(
-            f"int8, {recipe.name}: {len(data) / 2**20:.1f} MiB, answers {agreement:.1%} of "
-            f"{len(self.blends)} blended training examples as the model does, {distance:.2g} apart"
+            f"int8, {recipe.name}: {len(data) / 2**20:.1f} MiB, agrees with the model on "
+            f"{agreement:.1%} of {len(self.blends)} blended training examples, {distance:.2g} apart"
         )
         return Attempt(recipe, data, agreement, distance)
 
@@ -178,30 +177,25 @@ class Quantiser:
             def settings(tf, converter):
                 set_int8(tf, converter, examples, recipe.activations)
 
-            return convert_traced(self.traced, self.network.weights, settings)
+            return convert_traced(self.network.traced, self.network.model.weights, settings)
         if recipe.calibrated not in self._calibrated:
-            try:
-                network = Calibrated(self.traced, self.network.weights, examples)
-            except (UserError, RuntimeError, ValueError) as error:
-                network = error  # it would take as long each time
+            self._calibrated[recipe.calibrated] = None  # where it fails, it is not tried again
+            network = Calibrated(self.network.traced, self.network.model.weights, examples)
             self._calibrated[recipe.calibrated] = network
         network = self._calibrated[recipe.calibrated]
-        if isinstance(network, Exception):
-            raise network
+        if network is None:
+            raise UserError("the ranges of its activations cannot be measured")
         return network.quantise(recipe.float_layers)
 
 
 def blend(examples, most):
-    """At most so many halves of one example and another: uint8 (n, s, s, 3)."""
+    """At most so many means of one example and another: uint8 (n, s, s, 3)."""
     count = min(most, len(examples))
     others = examples[(np.arange(count) + 1 + len(examples) // 2) % len(examples)]
-    halves = (examples[:count].astype(np.float32) + others) / 2
-    return np.round(halves).astype(np.uint8)
+    means = (examples[:count].astype(np.float32) + others) / 2
+    return np.round(means).astype(np.uint8)
 
 
 def predictions_of(data, pixels):
-    """Answers float32 (n, k) of a file (bytes)."""
-    with tempfile.TemporaryDirectory() as place:
-        file = Path(place) / "model.tflite"
-        file.write_bytes(data)
-        return TFLiteReader(file).predict_arrays(pixels)
+    """Predictions float32 (n, k) of a file (bytes)."""
+    return LiteRTRuntime(data)(pixels)

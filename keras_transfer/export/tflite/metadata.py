@@ -10,9 +10,9 @@ import zipfile
 
 from keras_transfer import __version__
 from keras_transfer.bases.table import BASES
-from keras_transfer.export.names import ANSWERS, INSIDE, name_lines
-from keras_transfer.model.spec import MEMBER, spec_to_json
+from keras_transfer.model.spec import MEMBER, name_lines, spec_to_json
 
+INSIDE = "labels.txt"  # what TFLite's metadata tools and MediaPipe call the list of names
 NAME = "TFLITE_METADATA"  # of the buffer, in the model's own list of metadata
 PARSER = "1.0.0"  # the oldest reader that understands what is used here
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # so that the same model is the same file
@@ -21,37 +21,40 @@ FEATURES, IMAGE = 1, 2  # of the union ContentProperties
 NORMALIZATION = 1  # of the union ProcessUnitOptions
 
 
-def add_metadata(model, spec):
-    """A TFLite file (bytes) with metadata inside and names behind it.
+def describe(data, network):
+    """A TFLite file (bytes) with metadata inside, where phones have a schema for such a model.
+
+    They have one for images in and one row of numbers out.
 
     Args:
-        model: bytes of a flatbuffer with one input of pixels and one output.
-        spec: `export.about.ModelSpec`.
+        data: bytes of a flatbuffer; network: `export.common.network.Network`.
 
     Returns:
         bytes; equal ones for equal arguments.
     """
     from tensorflow.lite.tools import flatbuffer_utils
 
-    whole = flatbuffer_utils.convert_bytearray_to_object(bytearray(model))
+    if not (network.task.tabular and network.modality.has_phone_metadata):
+        return data
+    whole = flatbuffer_utils.convert_bytearray_to_object(bytearray(data))
     pixels = whole.subgraphs[0].tensors[whole.subgraphs[0].inputs[0]]
     # a model that came through a quantiser keeps its buffers behind the flatbuffer
     for buffer in whole.buffers:
         if buffer.offset > 1 and buffer.size:
-            buffer.data = memoryview(model)[buffer.offset : buffer.offset + buffer.size]
+            buffer.data = memoryview(data)[buffer.offset : buffer.offset + buffer.size]
             buffer.offset = buffer.size = 0
     kept = [entry for entry in whole.metadata or [] if entry.name not in (NAME, NAME.encode())]
     buffer = type(whole.buffers[0])()
-    buffer.data = bytes(describe(spec, pixels.type == 0))
+    buffer.data = bytes(model_metadata(network, pixels.type == 0))
     whole.buffers.append(buffer)
     entry = flatbuffer_utils.schema_fb.MetadataT()
     entry.name, entry.buffer = NAME, len(whole.buffers) - 1
     whole.metadata = [*kept, entry]
-    return append_files(bytes(flatbuffer_utils.convert_object_to_bytearray(whole)), spec)
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(whole))
 
 
-def append_files(model, spec):
-    """A TFLite file with `labels.txt` and what its answers mean behind it.
+def add_files(model, spec):
+    """A TFLite file with `labels.txt` and its ModelSpec behind it.
 
     Readers of flatbuffers begin at the front, readers of zips at the end.
     """
@@ -62,17 +65,18 @@ def append_files(model, spec):
     return whole.getvalue()
 
 
-def describe(spec, float_pixels):
+def model_metadata(network, float_pixels):
     """The flatbuffer `ModelMetadata` (bytes) of a model; `float_pixels`: its input is float32."""
     import flatbuffers
 
+    spec, output = network.spec, network.task.output_names[0]
     writer = _Writer(flatbuffers.Builder(1024))
     named = ", ".join(spec.outputs[:20]) + (", ..." if len(spec.outputs) > 20 else "")
     graph = writer.table(
         None,
         None,
         writer.tables([_pixels(writer, float_pixels)]),
-        writer.tables([_predictions(writer, spec)]),
+        writer.tables([_predictions(writer, network.task)]),
     )
     licence = (
         f"of ImageNet weights, where it was trained from them: {BASES[spec.base].licence}"
@@ -81,7 +85,7 @@ def describe(spec, float_pixels):
     )
     root = writer.table(
         writer.text(f"{spec.base} {spec.task}"),
-        writer.text(f"{spec.task} of {named}; RGB pixels 0..255 in, {ANSWERS[spec.task]} out"),
+        writer.text(f"{spec.task} of {named}; RGB pixels 0..255 in, {output} out"),
         None,
         writer.tables([graph]),
         writer.text(f"keras_transfer {__version__}"),
@@ -94,7 +98,7 @@ def describe(spec, float_pixels):
 
 
 def _pixels(writer, float_pixels):
-    """`TensorMetadata` of the input; MediaPipe wants to be told that float pixels stay 0..255."""
+    """`TensorMetadata` of the input; for MediaPipe it states that float pixels stay 0..255."""
     image = writer.table(("byte", RGB))
     units = None
     if float_pixels:
@@ -110,21 +114,20 @@ def _pixels(writer, float_pixels):
     )
 
 
-def _predictions(writer, spec):
+def _predictions(writer, task):
     """`TensorMetadata` of the output, with the list of its names."""
     labels = writer.table(
         writer.text(INSIDE),
-        writer.text("The names of the answers, in their order"),
+        writer.text("The names of the outputs, in their order"),
         ("byte", AXIS_LABELS),
     )
-    likely = spec.task != "regression"
     return writer.table(
-        writer.text(ANSWERS[spec.task]),
+        writer.text(task.output_names[0]),
         writer.text("One number a name"),
         None,
         writer.table(("byte", FEATURES), writer.table()),
         None,
-        writer.table(writer.floats([1.0]), writer.floats([0.0])) if likely else None,
+        writer.table(writer.floats([1.0]), writer.floats([0.0])) if task.probabilities else None,
         writer.tables([labels]),
     )
 
@@ -132,7 +135,7 @@ def _predictions(writer, spec):
 class _Writer:
     """A flatbuffers builder that takes a table's fields in the order of the schema.
 
-    A field is an offset (what the other methods answer), ("byte", number), or None for absent.
+    A field is an offset (what the other methods give), ("byte", number), or None for absent.
     """
 
     def __init__(self, builder):

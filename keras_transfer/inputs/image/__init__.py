@@ -1,0 +1,150 @@
+"""Images: RGB pixels 0..255 of one square size; files of every common kind, or arrays."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from keras_transfer.config import base_name
+from keras_transfer.errors import UserError, count
+from keras_transfer.inputs import InputSpec, Loaded, Modality, Tensor
+from keras_transfer.inputs.image.arrays import rgb
+from keras_transfer.inputs.image.augmentation import augment, draw, find_augmentation
+from keras_transfer.inputs.image.decoders import HEIC_COMMAND, open_image
+from keras_transfer.inputs.image.reading import (
+    ENDINGS,
+    IMAGE_ENDINGS,
+    fits_ending,
+    image_kind,
+    load_with_shape,
+    read_image,
+)
+from keras_transfer.inputs.image.serving import DIFFERENCES, signatures
+
+ORIENTATION = 0x0112  # the EXIF tag of a turned image
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    image_size: int | None = None
+    """Pixels a side that the model sees; by default those the base was trained at."""
+    resize: Literal["squeeze", "crop", "pad"] = "squeeze"
+    """How an image becomes square: squeezed, its middle cut out, or padded with grey."""
+    max_pixels: int = 200_000_000
+    """An image with more pixels than this is skipped: it could be a decompression bomb."""
+
+    LIMITS = {"image_size": (32, 1024), "max_pixels": (1024, 10**10)}  # noqa: RUF012
+
+
+def side(base, name, image_size=None):
+    """Pixels a side of what a base sees: `image_size`, by default its own.
+
+    Raises: UserError for a size under the base's minimum.
+    """
+    size = base.image_size if image_size is None else image_size
+    if size < base.minimum_size:
+        advice = f"The smallest is {base.minimum_size}; its own is {base.image_size}"
+        raise UserError(f"--image-size is too small for {name}", size, advice)
+    return size
+
+
+class Geometry(NamedTuple):
+    """How an image became square: its own sides in pixels, and squeeze, crop or pad."""
+
+    height: int
+    width: int
+    resize: str
+
+
+class Image(Modality):
+    name = "image"
+    endings = IMAGE_ENDINGS
+    limits = DIFFERENCES
+    app_way = "decoded exactly, resized bilinearly without antialiasing, as phones do"
+    has_phone_metadata = True
+
+    def spec(self, base, config):
+        size = side(base, base_name(config.base), config.image_size)
+        settings = {"image_size": size, "resize": config.resize, "max_pixels": config.max_pixels}
+        return InputSpec(self.name, (Tensor("pixels", (size, size, 3), "uint8"),), settings)
+
+    def load(self, reference, spec):
+        """Pixels uint8 (size, size, 3), and the Geometry of how they were resized."""
+        return self._load(reference, spec, "antialias")
+
+    def load_as_apps(self, reference, spec):
+        """Resized without antialiasing, as phones and OpenCV do."""
+        return self._load(reference, spec, "plain")
+
+    def _load(self, reference, spec, resize_filter):
+        asked = spec.settings
+        size, how, most = asked["image_size"], asked["resize"], asked["max_pixels"]
+        pixels, shape = load_with_shape(reference, size, how, most, resize_filter)
+        return Loaded(pixels, Geometry(*shape, how))
+
+    def load_whole(self, reference, spec):
+        """Pixels uint8 (height, width, 3)."""
+        return Loaded(read_image(reference, spec.settings["max_pixels"]))
+
+    def check_any_size(self, spec):
+        """Such a file squeezes: one that was trained on cut or padded squares would be wrong."""
+        if spec.settings["resize"] != "squeeze":
+            found = f"--resize {spec.settings['resize']}"
+            advice = "The saved_model resizes as in training: take its signature serve_any_size"
+            raise UserError("a file for any size squeezes images", found, advice)
+
+    def save_golden(self, arrays, path):
+        from PIL import Image as PillowImage
+
+        file = path.with_suffix(".png")
+        PillowImage.fromarray(arrays).save(file)
+        return file.name
+
+    def is_served_alike(self, data):
+        """Whether no camera noted that the image is to be turned."""
+        return open_image(data).getexif().get(ORIENTATION, 1) == 1
+
+    def check_array(self, array):
+        return rgb(array)
+
+    def is_single(self, array, label):
+        grey_or_rgb = array.ndim == 3 and array.shape[2] in (1, 3)
+        return array.ndim < 3 or grey_or_rgb or (array.ndim == 3 and not label.ndim)
+
+    def remark(self, path, data):
+        kind = image_kind(data)
+        return "" if fits_ending(path, kind) else f"is a {kind} file; it was read as one"
+
+    def notes(self, names):
+        """What to install where HEIC files are among them; each will be skipped for its lack."""
+        heic = [name for name in names if name.lower().endswith(ENDINGS["heic"])]
+        if not heic or find_spec("pillow_heif"):
+            return []
+        found = f"{count(len(heic), 'HEIC file')} cannot be read without an extra"
+        return [f"{found}: {HEIC_COMMAND}; first: {heic[0]}"]
+
+    def reader(self, spec):
+        heic = find_spec("pillow_heif") is not None
+        packages = f"tensorflow {version('tensorflow')} pillow {version('pillow')} heic {heic}"
+        return f"image up to {spec.settings['max_pixels']} pixels, {packages}"
+
+    def augment(self, batch, digests, views):
+        """Pixels float32 (n, size, size, 3), 0..255."""
+        pixels = batch.astype(np.float32)
+        moved = [place for place, view in enumerate(views) if view is not None]
+        if moved:
+            draws = [draw(*views[i][1:], [int(digests[i][:12], 16)]) for i in moved]
+            kind = find_augmentation(views[moved[0]][0])
+            pixels[moved] = augment(pixels[moved], np.concatenate(draws), kind)
+        return pixels
+
+    def view_key(self, view):
+        return view and [*find_augmentation(view[0]), *view[1:]]
+
+    def signatures(self, tf, spec):
+        return signatures(tf, spec)
+
+
+MODALITY = Image()

@@ -31,10 +31,10 @@ def find_augmentation(name):
     return AUGMENTATIONS[name]
 
 
-def draw(seed, epoch, rows):
-    """Uniform numbers -1..1, float32 (len(rows), DRAWS): a function of its arguments alone."""
-    draws = [np.random.default_rng([seed, epoch, row]).uniform(-1, 1, DRAWS) for row in rows]
-    return np.array(draws, dtype=np.float32).reshape(len(rows), DRAWS)
+def draw(seed, view, examples):
+    """Uniform numbers -1..1, float32 (len(examples), DRAWS): a function of its arguments alone."""
+    draws = [np.random.default_rng([seed, view, one]).uniform(-1, 1, DRAWS) for one in examples]
+    return np.array(draws, dtype=np.float32).reshape(len(examples), DRAWS)
 
 
 def augment(pixels, draws, kind):

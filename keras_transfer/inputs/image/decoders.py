@@ -1,11 +1,12 @@
 """Bytes of an image -> pixels, by the decoder that suits.
 
 Pillow decides what an image is and reads every kind; TensorFlow's decoders take over in the
-plain cases where they answer bit for bit the same and sooner (tests/test_images.py compares).
+plain cases where they give the same bits sooner (tests/test_images.py compares).
 """
 
 import contextlib
 import functools
+import logging
 import re
 import struct
 import threading
@@ -39,39 +40,99 @@ DECODER_ERRORS = (
     IndexError,
     KeyError,
     TypeError,
+    RuntimeError,  # of the readers of AVIF and HEIC
     struct.error,
     zlib.error,
 )
-PILLOW_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
+PILLOW_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "AVIF")
+HEIC_COMMAND = "pip install 'keras_transfer[heic]'"
+BRANDS = {  # in the box `ftyp` that such files begin with (ISO/IEC 23008-12; AVIF v1.1.0): kind
+    b"avif": "avif",
+    b"avis": "avif",
+    b"heic": "heic",
+    b"heix": "heic",
+    b"hevc": "heic",
+    b"hevx": "heic",
+    b"heim": "heic",
+    b"heis": "heic",
+}
 PILLOW_FILTER = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 _opening = threading.Lock()
 
 
+def boxed_kind(data):
+    """ "avif" or "heic", as the first box of a file says (ISO/IEC 14496-12, 4.3); else ""."""
+    head = bytes(data[:256])
+    if head[4:8] != b"ftyp":
+        return ""
+    end = int.from_bytes(head[:4], "big")
+    brands = [head[8:12], *(head[at : at + 4] for at in range(16, min(end, len(head)), 4))]
+    named = [BRANDS[brand] for brand in brands if brand in BRANDS]
+    if not named and {b"mif1", b"msf1"}.intersection(brands):  # both kinds may carry these
+        return "heic"
+    return named[0] if named else ""
+
+
 def open_image(data):
-    """The Pillow image of `data`: its header is read, its pixels are not."""
+    """The Pillow image of `data`: its header is read, its pixels are not.
+
+    Raises: ExampleError for a broken header, and for HEIC where its extra is not installed.
+    """
     from io import BytesIO
 
     from PIL import Image
 
     _hush_pillow()
     with _opening:  # Pillow's limit belongs to the whole process: one thread at a time
+        heic = boxed_kind(data) == "heic"
+        if heic:
+            _register_heic()
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # ours is asked instead
         try:
-            return Image.open(BytesIO(data), formats=PILLOW_FORMATS)
+            return Image.open(BytesIO(data), formats=("HEIF",) if heic else PILLOW_FORMATS)
         except DECODER_ERRORS as error:
             raise ExampleError("cut short or damaged") from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def _hush_pillow():
-    """Keep Pillow's remarks on odd metadata from the screen.
+def _register_heic():
+    """Teach Pillow to read HEIC, once for the process."""
+    from PIL import Image
 
-    `warnings.catch_warnings` would be undone by other threads; a filter that stays is safe.
+    if "HEIF" in Image.OPEN:
+        return
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError as error:
+        raise ExampleError(f"HEIC needs an extra: {HEIC_COMMAND}") from error
+    register_heif_opener()
+
+
+def _hush_pillow():
+    """Keep remarks of Pillow and its libtiff on odd files from the screen.
+
+    `warnings.catch_warnings`, or another file descriptor 2, would be undone by other threads and
+    would swallow what they write; what is set here stays.
     """
     if PILLOW_FILTER not in warnings.filters:
         warnings.filterwarnings("ignore", module=PILLOW_FILTER[3].pattern)
+    _hush_libtiff()
+
+
+@functools.cache
+def _hush_libtiff():
+    """Without a handler libtiff writes nothing; Pillow raises by the codes that it returns."""
+    import ctypes
+
+    from PIL import Image
+
+    logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its errors go to stderr
+    # The dynamic linker looks through what Pillow's extension is linked with: the very libtiff that
+    # it calls. Where that is built in there is no such name, and its lines are seen.
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
 
 
 def decode_fast(data, kind, image):

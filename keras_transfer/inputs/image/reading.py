@@ -1,11 +1,17 @@
 """One image, the same everywhere: in training, evaluation, prediction and export."""
 
 import functools
+import threading
 from pathlib import Path
 
 from keras_transfer.backend import load_tensorflow
 from keras_transfer.errors import ExampleError, unknown_name
-from keras_transfer.inputs.image.decoders import decode_carefully, decode_fast, open_image
+from keras_transfer.inputs.image.decoders import (
+    boxed_kind,
+    decode_carefully,
+    decode_fast,
+    open_image,
+)
 
 MAX_PIXELS = 200_000_000
 PAD_GREY = 127  # the middle of 0..255: near nothing once a base has scaled it
@@ -17,6 +23,8 @@ ENDINGS = {  # kind of image: endings of its files
     "gif": (".gif",),
     "webp": (".webp",),
     "tiff": (".tif", ".tiff"),
+    "avif": (".avif",),
+    "heic": (".heic", ".heif", ".hif"),
 }
 IMAGE_ENDINGS = frozenset(ending for endings in ENDINGS.values() for ending in endings)
 MAGIC = (  # first bytes of a file, kind
@@ -31,13 +39,15 @@ MAGIC = (  # first bytes of a file, kind
     (b"MM\x00+", "tiff"),
 )
 
+_compiling = threading.Lock()
+
 
 def image_kind(data):
     """The kind of image that begins with the bytes `data` (a key of ENDINGS), or ""."""
     head = bytes(data[:16])
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "webp"
-    return next((kind for magic, kind in MAGIC if head.startswith(magic)), "")
+    return next((kind for magic, kind in MAGIC if head.startswith(magic)), boxed_kind(data))
 
 
 def fits_ending(path, kind):
@@ -74,13 +84,20 @@ def read_image(source, max_pixels=MAX_PIXELS):
 def load_image(source, size, how="squeeze", max_pixels=MAX_PIXELS, resize_filter="antialias"):
     """An image as a network gets it: read, resized; uint8 (size, size, 3). Thread-safe.
 
+    `source` is a path, the bytes of a file, or pixels uint8 (height, width, 3).
+
     Raises: ExampleError; UserError for an unknown `how`.
     """
-    resize = _compiled_resize(size, how, resize_filter)
-    pixels = read_image(source, max_pixels)
-    if pixels.shape[:2] == (size, size):
-        return pixels
-    return resize(pixels).numpy()
+    return load_with_shape(source, size, how, max_pixels, resize_filter)[0]
+
+
+def load_with_shape(source, size, how, max_pixels, resize_filter):
+    """(what `load_image` gives, the height and width that the image had)."""
+    with _compiling:  # two threads that load TensorFlow at once would lose stderr for good
+        resize = _compiled_resize(size, how, resize_filter)
+    pixels = source if hasattr(source, "dtype") else read_image(source, max_pixels)
+    shape = pixels.shape[:2]
+    return (pixels if shape == (size, size) else resize(pixels).numpy()), shape
 
 
 def resize_pixels(pixels, size, how="squeeze", resize_filter="antialias"):

@@ -1,0 +1,161 @@
+"""What a strategy learns from: examples, their targets, who is in which split and held out."""
+
+import time
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_transfer import progress
+from keras_transfer.data.examples import Examples, check_skipped, read_examples
+from keras_transfer.data.readable import readable_contents, remember_readable
+from keras_transfer.data.splits import check_labels, complete_splits, draw_part, find_duplicates
+from keras_transfer.errors import UserError, count
+from keras_transfer.inputs.common.arrays import take
+from keras_transfer.tasks import find_task
+
+HOLDOUT_SHARE = 0.1  # of train, held out to select epochs and to judge
+SMALL_SET = 1000  # training examples; of fewer a fifth is held out: a tenth is too few to judge by
+
+
+class Holdout(NamedTuple):
+    """Who is trained on while something is selected, and by whom it is selected.
+
+    Attributes:
+        fit, select: indices of examples.
+        split: the split that `select` lies in: train or val.
+    """
+
+    fit: np.ndarray
+    select: np.ndarray
+    split: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Examples with targets.
+
+    Attributes:
+        examples: the readable ones; all indices refer to them.
+        task: one of `tasks`.
+        targets: what `task.encode` made of the labels: arrays (n, ...).
+        holdout: drawn once, for everything that selects.
+        begun: when training could begin (`time.monotonic()`); a budget of time counts from here.
+    """
+
+    examples: Examples
+    task: Any
+    targets: Any
+    holdout: Holdout
+    begun: float = field(default_factory=time.monotonic)
+
+    @property
+    def splits(self):
+        return self.examples.table["split"].to_numpy()
+
+    def indices(self, split):
+        """Indices of the examples of `split`."""
+        return np.flatnonzero(self.splits == split)
+
+    def groups(self, indices):
+        """Group of each example; one of its own where it has none."""
+        groups = self.examples.table["group"].to_numpy()[indices]
+        return np.array([group or f"row {i}" for group, i in zip(groups, indices, strict=True)])
+
+    def strata(self, indices):
+        """Strata of each example, for folds."""
+        return self.task.strata(list(self.examples.table["label"].iloc[indices]))
+
+    def weights(self, indices, class_weight):
+        """Weight float32 (n,) of each example in training."""
+        if class_weight == "balanced":
+            return self.task.example_weights(take(self.targets, indices))
+        return np.ones(len(indices), np.float32)
+
+
+def make_dataset(examples, task, holdout):
+    """The Dataset of examples: their labels become targets."""
+    geometries = None
+    if task.needs_geometry:
+        load, spec = examples.modality.load, examples.spec
+        geometries = [load(examples.reference(i), spec).geometry for i in range(len(examples))]
+    targets = task.encode(list(examples.table["label"]), geometries)
+    return Dataset(examples, task, targets, holdout)
+
+
+def holdout_share(training):
+    """How much of so many training examples is held out."""
+    return HOLDOUT_SHARE if training >= SMALL_SET else 2 * HOLDOUT_SHARE
+
+
+def draw_holdout(table, task, seed):
+    """The Holdout of a table with complete splits.
+
+    Only where the data brings train, val and test does val select; else a seeded tenth of train
+    (a fifth of a small one) is held out, so that no score is measured on what selected something.
+    """
+    splits = table["split"].to_numpy()
+    train, val = np.flatnonzero(splits == "train"), np.flatnonzero(splits == "val")
+    if len(val) and (splits == "test").any():
+        return Holdout(train, val, "val")
+    strata, groups = task.strata(list(table["label"].iloc[train])), table["group"].to_numpy()[train]
+    inside = draw_part(strata, groups, holdout_share(len(train)), seed)
+    return Holdout(train[~inside], train[inside], "train")
+
+
+def read_dataset(source, spec, config):
+    """Read every example, skip what is broken, draw the splits, encode the labels.
+
+    Args:
+        source: a `data.sources.specs.Source`; spec: InputSpec; config: TrainConfig.
+    """
+    task = find_task(source.task)
+    check_labels(source.table, task)  # before hours of reading; and again without what is broken
+    known = readable_contents(spec) if config.cache_features else set()
+    examples = read_examples(source, spec, known)
+    if config.cache_features:
+        remember_readable(spec, examples.digests, known)
+    for note in (*source.notes, *examples.notes):
+        progress.say(f"note: {note}")
+    check_skipped(examples, config.max_skipped)
+    _check_whole_classes(source.table, examples, task)
+    check_labels(examples.table, task)
+    strata = task.strata(list(examples.table["label"]))
+    table = complete_splits(examples.table, strata, config.seed)
+    _name_duplicates(table)
+    in_train = (table["split"] == "train").to_numpy()
+    fitted = task.from_labels(list(table["label"]), in_train, source.numbers)
+    holdout = draw_holdout(table, fitted, config.seed)
+    dataset = make_dataset(replace(examples, table=table), fitted, holdout)
+    dataset.weights(dataset.indices("train"), config.class_weight)  # refuses what has no classes
+    return dataset
+
+
+def _check_whole_classes(table, examples, task):
+    """Refuse a set in which all examples of a class, or of a split, are unreadable."""
+    for column in task.whole_columns():
+        gone = sorted(set(table[column]) - set(examples.table[column]))
+        if gone:
+            first = examples.skipped.iloc[0]
+            raise UserError(
+                f"no example with the {column} {gone[0]} can be read",
+                f"{first['path']}: {first['reason']}",
+                "Mend or remove them",
+            )
+
+
+def _name_duplicates(table):
+    pairs = find_duplicates(table, table["sha256"])
+    if pairs:
+        one, other, split, other_split = pairs[0]
+        progress.warn(
+            f"{count(len(pairs), 'example')} in two splits make scores look better than they are; "
+            f"first: {one} ({split}) and {other} ({other_split})"
+        )
+
+
+def fingerprint(table):
+    """sha256 over what was learned from: contents, labels and splits, whatever their order."""
+    lines = sorted(map(str, zip(table["sha256"], table["label"], table["split"], strict=True)))
+    return sha256("\n".join(lines).encode()).hexdigest()

@@ -1,0 +1,75 @@
+"""A score and its 95 % interval, from one formula.
+
+Each score that has an interval is a function of weights (draws, n), how often each example
+counts, to one value a draw. Weights of 1 give the score itself, so that a score and its
+bootstrap cannot come from two formulas. tests/test_scores.py holds them against scikit-learn.
+"""
+
+import numpy as np
+
+from keras_transfer.errors import UserError
+from keras_transfer.evaluate.intervals import bootstrap, has_groups
+
+LEAST_PROBABILITY = 1e-7  # the log of less is not taken; what Keras's losses use
+
+
+class Draws:
+    """Turns a statistic over weights into {value, low, high} for n examples."""
+
+    def __init__(self, n, groups=None, seed=0):
+        """`groups`: (n,) names of what belongs together, "" for an example on its own; or None."""
+        self.n, self.seed = n, seed
+        self.groups = groups if has_groups(groups, n) else None
+
+    def value(self, statistic):
+        """The scores themselves, a list: every example counts once."""
+        if self.n == 0:
+            return [None] * np.size(statistic(np.ones((1, 0))))
+        return [number(value) for value in np.ravel(statistic(np.ones((1, self.n))))]
+
+    def score(self, statistic):
+        """A list of {value, low, high}, one a score of the statistic.
+
+        The percentile interval of a biased score can miss the score; it is then widened to it.
+        """
+        ends = bootstrap(statistic, self.n, self.groups, self.seed)
+        values = self.value(statistic)
+        return [with_interval(value, *end) for value, end in zip(values, ends, strict=True)]
+
+
+def with_interval(value, low, high):
+    """{value, low, high}, all None where the value is; the interval holds the value."""
+    if value is None:
+        low = high = None
+    elif low is not None:
+        low, high = min(low, value), max(high, value)
+    return {"value": value, "low": low, "high": high}
+
+
+def number(value):
+    """A Python float, None for what is undefined."""
+    return float(value) if np.isfinite(value) else None
+
+
+def share(part, whole):
+    """part / whole, NaN where whole is 0."""
+    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
+
+
+def mean_defined(values):
+    """Mean over the last axis of what is defined, NaN where nothing is."""
+    defined = ~np.isnan(values)
+    return share(np.where(defined, values, 0.0).sum(axis=-1), defined.sum(axis=-1))
+
+
+def refuse_broken_numbers(predictions, shape):
+    """Predictions as float64 of this shape; UserError where they are not finite."""
+    predictions = np.asarray(predictions, np.float64)
+    if predictions.shape != shape:
+        raise ValueError(f"predictions {predictions.shape} do not fit {shape}")
+    broken = int((~np.isfinite(predictions).all(axis=1)).sum())
+    if broken:
+        found = f"for {broken} of {len(predictions)} examples"
+        advice = "Training has run away: try a lower --learning-rate, or --precision float32"
+        raise UserError("the model's predictions are not finite numbers", found, advice)
+    return predictions

@@ -1,0 +1,140 @@
+"""What a training writes into its run's folder."""
+
+import contextlib
+import csv
+import json
+import os
+from dataclasses import replace
+
+import numpy as np
+
+from keras_transfer import progress
+from keras_transfer.data.dataset import fingerprint
+from keras_transfer.errors import UserError
+from keras_transfer.inputs.common.arrays import as_tuple, take
+from keras_transfer.model.keras_file import save_keras
+from keras_transfer.model.spec import ModelSpec, name_lines
+from keras_transfer.run.folder import Run
+from keras_transfer.run.roles import write_roles
+
+CHECKED = 12  # examples on which an export must predict as the model does
+
+
+@contextlib.contextmanager
+def recording(target, config, dataset, overwrite=False):
+    """The Run of what happens inside; a caller's mistake leaves nothing, an accident its trace.
+
+    Args:
+        target: the run's folder; config: TrainConfig; dataset: `data.dataset.Dataset`.
+    """
+    run = Run.create(target, overwrite)
+    # a run may be looked at from another folder than the one it was begun in
+    place = os.path.abspath(config.data) if os.path.exists(config.data) else config.data
+    run.write_text("config.json", replace(config, data=place).to_json())
+    run.write_text("classes.txt", name_lines(dataset.task.outputs))
+    dataset.examples.skipped.to_csv(run.folder / "skipped.csv", index=False)
+    try:
+        with progress.logged(run.folder / "log.txt"):
+            progress.say(_summary(config, dataset, run))
+            yield run
+    except UserError as error:
+        if (run.folder / "model.keras").exists():  # hours of work: only a later step failed
+            run.fail(str(error))
+            progress.warn(f"what was trained so far stays in {run.folder}")
+        else:
+            run.discard()
+        raise
+    except BaseException as error:
+        with contextlib.suppress(OSError):  # the disk may be what failed
+            run.fail(f"{type(error).__name__}: {error}")
+        raise
+
+
+def _summary(config, dataset, run):
+    splits, outputs = dataset.splits, dataset.task.outputs
+    counts = [f"{(splits == split).sum()} {split}" for split in ("train", "val", "test")]
+    counts = ", ".join(count for count in counts if not count.startswith("0 "))
+    more = f" and {len(outputs) - 8} more" if len(outputs) > 8 else ""
+    skipped = len(dataset.examples.skipped)
+    beside = f"; {skipped} skipped (skipped.csv)" if skipped else ""
+    task, base = dataset.task.name, run.config.base
+    return f"{counts} examples{beside}; {task} of {', '.join(outputs[:8])}{more}; {base}"
+
+
+def spec_of(dataset, base):
+    """The ModelSpec of a model that was trained on a Dataset; `base`: its name."""
+    task = dataset.task
+    return ModelSpec(task.name, task.outputs, base, dataset.examples.spec, task.settings)
+
+
+def write_results(run, fitted, spec, dataset, predictions):
+    """The model, its history, its predictions and who did what into the run's folder.
+
+    Args:
+        fitted: `strategies.Fitted`; predictions: {split: arrays (n, ...)}.
+    """
+    save_keras(fitted.model, run.folder / "model.keras", spec)
+    names = list(dict.fromkeys(name for row in fitted.history for name in row))
+    with open(run.folder / "history.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(fitted.history)
+    write = _write_rows if dataset.task.tabular else _write_lines
+    write(run.folder, dataset, predictions)
+    write_roles(run.folder, dataset.examples.table, fitted.selected_on)
+    _keep_check_examples(run, dataset)
+
+
+def _keep_check_examples(run, dataset):
+    indices = np.concatenate([dataset.indices(split) for split in ("val", "test", "train")])
+    indices = indices[:: max(1, len(indices) // CHECKED)][:CHECKED]
+    run.keep_check_examples(dataset.examples.batch(indices))
+
+
+def _scored(dataset, predictions):
+    """(path, split, label, one prediction) of each example that was scored."""
+    table = dataset.examples.table
+    for split, found in predictions.items():
+        for place, index in enumerate(dataset.indices(split)):
+            label = dataset.task.label_text(table["label"].iloc[index])
+            yield table["shown"].iloc[index], split, label, take(found, place)
+
+
+def _write_rows(folder, dataset, predictions):
+    """predictions.csv: a column for each output."""
+    task = dataset.task
+    with open(folder / "predictions.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        columns = [f"{task.column}_{name}" for name in task.outputs]
+        writer.writerow(["path", "split", "label", "predicted", *columns])
+        for path, split, label, prediction in _scored(dataset, predictions):
+            numbers = [f"{number:.6g}" for number in as_tuple(prediction)[0]]
+            writer.writerow([path, split, label, task.decode(prediction), *numbers])
+
+
+def _write_lines(folder, dataset, predictions):
+    """predictions.jsonl: one JSON object a line, where a prediction is no row of numbers."""
+    with open(folder / "predictions.jsonl", "w", encoding="utf-8") as file:
+        for path, split, label, prediction in _scored(dataset, predictions):
+            line = {"path": path, "split": split, "label": label}
+            file.write(json.dumps({**line, **dataset.task.to_json(prediction)}) + "\n")
+
+
+def finish(run, scores, fitted, dataset, features, seconds):
+    """Write metrics.json and run.json, and give the folder its name."""
+    task, examples = dataset.task, dataset.examples
+    skipped = len(examples.skipped)
+    metrics = {
+        "schema": 2,
+        "task": task.name,
+        "classes": list(task.outputs),
+        "splits": scores,
+        "holdout_score": fitted.holdout_score,
+        "examples": {"read": len(examples) + skipped, "skipped": skipped},
+        "features": {"computed": features.computed, "reused": features.reused},
+        "seconds": seconds,
+    }
+    run.write_text("metrics.json", json.dumps(metrics, indent=2) + "\n")
+    learned = fingerprint(examples.table)
+    run.write_info(data=learned, selected_on=fitted.selected_on, seconds=seconds)
+    run.finish()

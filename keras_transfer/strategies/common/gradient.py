@@ -1,0 +1,162 @@
+"""Training by gradient: the one loop that every strategy uses, early stopping and budget in it."""
+
+import math
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_transfer import progress
+from keras_transfer.backend import load_keras
+from keras_transfer.data.pipeline import training_batches
+from keras_transfer.errors import UserError
+from keras_transfer.inputs.common.arrays import concatenate, take
+from keras_transfer.runtimes.batching import BATCH_SIZE
+from keras_transfer.runtimes.keras import KerasRuntime, input_dtype
+from keras_transfer.strategies.common.judging import judge
+
+WARM_UP = 0.1  # share of the steps over which the rate rises
+
+
+class Schedule(NamedTuple):
+    """How long and how fast to train."""
+
+    epochs: int
+    learning_rate: float
+    patience: float = math.inf  # epochs without improvement before it stops, the best kept
+    deadline: float = math.inf  # of time.monotonic()
+
+
+def schedule(stage, config, begun):
+    """The Schedule of a Stage: what the user named, else what its recipe recommends.
+
+    `begun` is when the budget of time began to run: the same for every training of a run.
+    """
+    budget, recipe = config.time_budget, stage.recipe
+    return Schedule(
+        epochs=stage.epochs,
+        learning_rate=config.learning_rate or recipe.learning_rate,
+        patience=config.patience or recipe.patience or math.inf,
+        deadline=math.inf if budget is None else begun + 60 * budget,
+    )
+
+
+def train_by_gradient(model, fetch, dataset, fit, select, config, plan, label):
+    """Train what is trainable in `model`; leave it with the weights of its best epoch.
+
+    Args:
+        model: a `keras.Model` from what `fetch` gives to the task's outputs.
+        fetch: indices of the dataset's examples, epoch -> the model's inputs (n, ...): raw
+            examples or stored features, views of them in turn. Without an epoch: plain ones.
+        dataset: `data.dataset.Dataset`.
+        fit, select: indices to train on and to select the epoch by. With none to select by every
+            epoch is run and the last weights are kept.
+        config: gives batch_size, seed, class_weight, mixup.
+        plan: Schedule; label: what the progress bar says.
+
+    Returns:
+        (history, best epoch): one dict an epoch; epochs count from 1.
+
+    Raises:
+        UserError: the loss is no number in the first epoch.
+    """
+    keras = load_keras()
+    targets = take(dataset.targets, fit)
+    batches, steps = training_batches(
+        lambda places, epoch: fetch(fit[places], epoch),
+        [(tuple(tensor.shape[1:]), input_dtype(tensor)) for tensor in model.inputs],
+        dataset.task.one_hot(targets) if config.mixup else targets,
+        dataset.weights(fit, config.class_weight),
+        config,
+        plan.epochs,
+    )
+    tensorflow = keras.backend.backend() == "tensorflow"
+    vectors = all(len(tensor.shape) == 2 for tensor in model.inputs)
+    # a new optimizer each time: one that was built for other variables refuses these
+    model.compile(
+        optimizer=keras.optimizers.Adam(
+            _cosine(keras, plan.learning_rate, steps * plan.epochs),
+            global_clipnorm=1.0,  # one odd batch can otherwise kill a network of ReLUs for good
+        ),
+        loss=dataset.task.loss(bool(config.mixup)),
+        weighted_metrics=dataset.task.metrics(bool(config.mixup)),
+        # an epoch of a head on features is one compiled loop; of a network, Ctrl-C would wait
+        steps_per_execution=steps if tensorflow and vectors else 1,
+        jit_compile=False if tensorflow else "auto",
+    )
+    with progress.bar(label, plan.epochs) as advance:
+        judged = judge_inputs(model, fetch, dataset, config)
+        keeper = _BestKeeper(model, plan, judged, select, advance)
+        callback = keras.callbacks.LambdaCallback(on_epoch_end=keeper.epoch_ended)
+        # shuffled already, in an order that is a function of the seed
+        settings = {
+            "epochs": plan.epochs,
+            "steps_per_epoch": steps,
+            "shuffle": False,
+            "verbose": 0,
+        }
+        model.fit(batches, callbacks=[callback], **settings)
+    keeper.restore()
+    return keeper.history, keeper.best
+
+
+def _cosine(keras, rate, steps):
+    warm = max(1, round(WARM_UP * steps))
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warm), alpha=0.01, warmup_target=rate, warmup_steps=warm
+    )
+
+
+def judge_inputs(model, fetch, dataset, config):
+    """A function of indices: the Judgement of `model` on these examples."""
+    runtime = KerasRuntime(model)
+
+    def judged(indices):
+        parts = np.array_split(indices, range(BATCH_SIZE, len(indices), BATCH_SIZE))
+        predictions = concatenate([runtime(fetch(part)) for part in parts])
+        weights = dataset.weights(indices, config.class_weight)
+        return judge(dataset.task, take(dataset.targets, indices), predictions, weights)
+
+    return judged
+
+
+class _BestKeeper:
+    """Scores each epoch, keeps the weights of the best, and says when to stop."""
+
+    def __init__(self, model, plan, judged, select, advance):
+        self.model, self.plan, self.advance = model, plan, advance
+        self.judged, self.select = judged, select
+        self.history, self.best, self.best_loss, self.weights = [], 0, math.inf, None
+        self.begun = time.monotonic()
+
+    def epoch_ended(self, epoch, logs):
+        row = {"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()}}
+        row |= self._judgement() | {"seconds": round(time.monotonic() - self.begun, 3)}
+        self.history.append(row)
+        self.advance()
+        # a whole schedule ends in its best weights; the holdout is for stopping
+        whole = math.isinf(self.plan.patience) and math.isinf(self.plan.deadline)
+        loss = -row["epoch"] if whole else row.get("holdout_loss", -row["epoch"])
+        finite = math.isfinite(row["loss"]) and math.isfinite(row.get("holdout_loss", 0.0))
+        if finite and loss < self.best_loss:
+            self.best, self.best_loss = row["epoch"], loss
+            self.weights = [variable.numpy() for variable in self.model.weights]
+        waited = row["epoch"] - self.best >= self.plan.patience
+        late = time.monotonic() > self.plan.deadline
+        self.model.stop_training = waited or late or not finite
+
+    def _judgement(self):
+        if not len(self.select):
+            return {}
+        judgement = self.judged(self.select)
+        names = ("loss", "temperature", "metric")
+        return {f"holdout_{name}": getattr(judgement, name) for name in names}
+
+    def restore(self):
+        if self.weights is None:
+            raise UserError(
+                "training went wrong in its first epoch: the loss is no number",
+                f"learning rate {self.plan.learning_rate:g}",
+                "Try a tenth of it with --learning-rate",
+            )
+        self.model.set_weights(self.weights)

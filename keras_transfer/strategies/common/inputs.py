@@ -1,0 +1,89 @@
+"""What a training is fed with: views of each example in turn, stored below a cut or raw.
+
+Both kinds are a function (indices, epoch) -> arrays (n, ...), and show the same view of an example
+in the same epoch; without an epoch the plain one.
+"""
+
+import numpy as np
+
+from keras_transfer import progress
+from keras_transfer.features.places import NoRoomError
+from keras_transfer.features.plan import plan_storing
+from keras_transfer.model.cut import cut
+
+
+def views_of(augmentation, config, recommended):
+    """The views that training looks at: None for the plain example, then seeded ones."""
+    if augmentation == "none":
+        return [None]
+    count = config.views or recommended
+    return [None, *((augmentation, config.seed, number) for number in range(1, count))]
+
+
+def turns(indices, epoch, count):
+    """Which of so many views each example shows: an epoch has something of each view."""
+    return (epoch + np.asarray(indices)) % count
+
+
+def raw_inputs(examples, views):
+    """Inputs that are the examples themselves."""
+
+    def fetch(indices, epoch=None):
+        shown = np.zeros(len(indices), np.int64)
+        if epoch is not None:
+            shown = turns(indices, epoch, len(views))
+        return examples.views(indices, [views[turn] for turn in shown])
+
+    return fetch
+
+
+def stored_inputs(prefix, dataset, features, indices, views=(None,), augmented=()):
+    """Inputs that come from the store: what `prefix` makes of the examples at `indices`.
+
+    Args:
+        views: of the examples, the plain one first: it is what judging asks for.
+        augmented: indices of which the other views are wanted.
+    """
+    examples = dataset.examples
+    total = len(indices) + (len(views) - 1) * len(augmented)
+    plain = features.table(prefix, examples, indices, expected=total)
+    tables = [plain]
+    for view in views[1:]:
+        tables.append(features.table(prefix, examples, augmented, view, expected=total))
+
+    def fetch(indices, epoch=None):
+        if epoch is None or len(tables) == 1:
+            return plain[indices]
+        shown = turns(indices, epoch, len(tables))
+        inputs = np.empty((len(indices), *plain.shape[1:]), np.float32)
+        for turn in np.unique(shown):
+            inputs[shown == turn] = tables[turn][indices[shown == turn]]
+        return inputs
+
+    return fetch
+
+
+def inputs_of(model, stage, looks, dataset, features, config):
+    """(the network to train, what to feed it with) for a Stage whose part is set in `model`.
+
+    It is what lies above the cut, fed from the store; or the whole network on raw examples, where
+    that costs less or needs less memory.
+
+    Args:
+        looks: how often training looks at each example, in all stages with this cut.
+    """
+    prefix, suffix = cut(model)
+    train = dataset.indices("train")
+    storing = plan_storing(
+        prefix, len(train), len(stage.views), looks, features.room, config.feature_precision
+    )
+    if storing.stored:
+        indices = np.union1d(train, dataset.holdout.select)
+        try:
+            fetch = stored_inputs(prefix, dataset, features, indices, stage.views, train)
+            return suffix, fetch
+        except NoRoomError as error:
+            progress.warn(f"the base runs in each epoch: {error}")
+    else:
+        progress.say(f"the base runs in each epoch: {storing.reason}")
+    return model, raw_inputs(dataset.examples, stage.views)

@@ -1,0 +1,1 @@
+"""What the tests share: makers of data, of networks, of commands."""
