@@ -25,8 +25,8 @@ def read_arrays(inputs, labels, modality):
 
 def is_tf_dataset(data):
     """Whether `data` is a tf.data.Dataset, without importing tensorflow to know."""
-    module = "tensorflow.python.data.ops.dataset_ops"
-    return any(kind.__module__ == module for kind in type(data).__mro__)
+    names = [f"{kind.__module__}.{kind.__name__}" for kind in type(data).__mro__]
+    return "tensorflow.python.data.ops.dataset_ops.DatasetV2" in names
 
 
 def read_tf_dataset(dataset, modality):
