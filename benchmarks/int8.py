@@ -22,7 +22,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 import keras_transfer as kt
 from keras_transfer.export.common.network import Network
-from keras_transfer.export.tflite.int8 import Quantiser, predictions_of
+from keras_transfer.export.tflite.int8 import Quantiser
+from keras_transfer.runtimes.litert import LiteRTRuntime
 
 SETS = ("hymenoptera", "flowers5", "trashnet", "chest_xray")
 BASES = ("efficientnet_lite0", "mobilenet", "mobilenet_v2_0.35")
@@ -91,7 +92,7 @@ def try_recipes(run):
     right = task.example_scores(drawn.targets, expected).mean()
     for recipe in quantiser.recipes():
         if recipe.activations == 8 and (attempt := quantiser.attempt(recipe)).data:
-            predictions = predictions_of(attempt.data, drawn.inputs)
+            predictions = LiteRTRuntime(attempt.data)(drawn.inputs)
             yield {
                 "recipe": recipe.name,
                 "MiB": len(attempt.data) / 2**20,

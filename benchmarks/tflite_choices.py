@@ -20,9 +20,9 @@ import keras_transfer as kt
 from keras_transfer.backend import load_keras
 from keras_transfer.export.tflite.calibration import Calibrated
 from keras_transfer.export.tflite.float16_weights import to_float16_weights
-from keras_transfer.export.tflite.int8 import predictions_of
 from keras_transfer.runtimes.conversion import convert_traced, trace
 from keras_transfer.runtimes.keras import KerasRuntime
+from keras_transfer.runtimes.litert import LiteRTRuntime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +68,7 @@ def measure(run):
         name: {
             "ms": milliseconds[name],
             "MiB": len(data) / 2**20,
-            "distance": float(
-                np.abs(predictions_of(data, evaluation_set.inputs) - expected).mean()
-            ),
+            "distance": float(np.abs(LiteRTRuntime(data)(evaluation_set.inputs) - expected).mean()),
         }
         for name, data in files.items()
     }

@@ -2,6 +2,7 @@
 
 import functools
 import os
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.support.drawing import SPLITS, plant_classes
 
 ROOT = Path(__file__).resolve().parent.parent
+TOYS = ROOT / "tests" / "support" / "toys"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,6 +48,19 @@ def real_weights():
         return file
 
     return find
+
+
+@pytest.fixture
+def toys(monkeypatch):
+    """The toys' files as files of the rooms: nothing else is touched."""
+    from keras_transfer import export
+
+    for room in ("inputs", "tasks", "strategies", "export"):
+        package = import_module(f"keras_transfer.{room}")
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str(TOYS / room)])
+    export.formats.cache_clear()
+    yield
+    export.formats.cache_clear()
 
 
 @pytest.fixture

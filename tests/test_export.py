@@ -48,6 +48,23 @@ def test_a_file_predicts_as_the_model(task, format_name, tmp_path):
     assert sorted(os.listdir(tmp_path)) == sorted(["classes.txt", formats()[format_name].file_name])
 
 
+@pytest.mark.parametrize("format_name", list(formats()))
+def test_several_outputs_stay_apart(toys, format_name, tmp_path):
+    """The toy task's are not in alphabetical order, which several converters give."""
+    whole, layers = tiny_model(), load_keras().layers
+    features = whole.get_layer("head").input
+    outputs = [layers.Dense(2)(features), layers.Dense(2, "sigmoid")(features)]
+    model, pixels = load_keras().Model(whole.input, outputs), images(FILE_BATCH_SIZE + 3)
+    expected = tuple(model.predict(pixels, verbose=0))
+    about = spec("boxes", names=["cat", "dog"])
+    report = export_model(
+        model, format_name, tmp_path, about, pixels, expected, lambda: images(40, seed=5)
+    )
+    assert report["difference"] < (TOLERANCE if formats()[format_name].exact else 0.3)
+    for ours, theirs in zip(predict_file(report["path"], pixels), expected, strict=True):
+        assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.9
+
+
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16"])
 def test_the_copy_of_a_mixed_model_computes_in_float32(policy, tmp_path):
     model, pixels = tiny_model(policy=policy), images(10)

@@ -1,8 +1,6 @@
 """A modality, a task, a strategy and a format of one file each go the whole way."""
 
 import json
-from importlib import import_module
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,22 +13,14 @@ from keras_transfer.errors import UserError
 from keras_transfer.run.folder import Run
 from keras_transfer.run.predictor import Predictor
 from keras_transfer.train import transfer
+from tests.conftest import TOYS
 
-TOYS = Path(__file__).resolve().parent / "support" / "toys"
 FILES = sorted(TOYS.rglob("*.py"))
 MOST_LINES = 80
 KNOBS = {"modality": "numbers", "task": "boxes", "strategy": "slow_and_steady"}
 
 
-@pytest.fixture(autouse=True)
-def toys(monkeypatch):
-    """The toys' files as files of the rooms: nothing else is touched."""
-    for room in ("inputs", "tasks", "strategies", "export"):
-        package = import_module(f"keras_transfer.{room}")
-        monkeypatch.setattr(package, "__path__", [*package.__path__, str(TOYS / room)])
-    export.formats.cache_clear()
-    yield
-    export.formats.cache_clear()
+pytestmark = pytest.mark.usefixtures("toys")
 
 
 @pytest.fixture

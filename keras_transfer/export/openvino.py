@@ -10,6 +10,7 @@ from keras_transfer.export import Exported, Format, require
 from keras_transfer.export.common.network import require_tensorflow
 from keras_transfer.model.spec import MEMBER, spec_from_json, spec_to_json
 from keras_transfer.runtimes.conversion import convert_traced
+from keras_transfer.runtimes.litert import LiteRTRuntime
 from keras_transfer.runtimes.openvino import OpenVINORuntime
 from keras_transfer.tasks import find_task
 
@@ -44,19 +45,20 @@ def write(network, folder, sample=None, any_size=False):
 
 def _convert(openvino, network, any_size):
     """The OpenVINO model of a network, with the inputs' own types."""
+    content = convert_traced(network.traced, network.model.weights)
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "network.tflite"
-        file.write_bytes(convert_traced(network.traced, network.model.weights))
+        file.write_bytes(content)
         try:
             with quiet_stderr(expected=RuntimeError):
                 made = openvino.Core().read_model(file)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise UserError("OpenVINO has no such operation", reason) from error
-        _name(made, network)
+        _name_ports(made, content, network)
         steps = openvino.preprocess.PrePostProcessor(made)
-        for place, tensor in enumerate(network.spec.inputs.tensors):
-            entry = steps.input(place)
+        for tensor in network.spec.inputs.tensors:
+            entry = steps.input(tensor.name)
             entry.tensor().set_element_type(openvino.Type(tensor.dtype))
         if any_size:
             layout = openvino.Layout("NHWC")
@@ -67,19 +69,14 @@ def _convert(openvino, network, any_size):
         return steps.build()
 
 
-def _name(made, network):
-    """Give inputs and outputs the names of the spec; the converter keeps their order by name."""
-    names = network.task.output_names
-    for port in made.inputs:
-        own = next(t.name for t in network.spec.inputs.tensors if _is_called(port, t.name))
-        port.set_names({own})
-    for port in made.outputs:
-        own = [name for name in names if _is_called(port, name)] if len(names) > 1 else names
-        port.set_names(set(own))
-
-
-def _is_called(port, name):
-    return len(port.names) == 0 or any(name in known for known in port.names)
+def _name_ports(made, content, network):
+    """Give inputs and outputs the spec's names: OpenVINO knows those of the TFLite tensors."""
+    takes = [tensor.name for tensor in network.spec.inputs.tensors]
+    gives = network.task.output_names
+    file = LiteRTRuntime(content, input_names=takes, output_names=gives)
+    ports = {name: port for port in (*made.inputs, *made.outputs) for name in port.names}
+    for name, tensor in zip((*takes, *gives), (*file.inputs, *file.outputs), strict=True):
+        ports[tensor["name"]].set_names({name})
 
 
 def is_file(path):

@@ -29,7 +29,7 @@ class LiteRTRuntime:
         input_names, output_names: of the file's signature, in the order that is wanted.
 
     Attributes:
-        inputs: what LiteRT says of each input: name, dtype, quantization.
+        inputs, outputs: what LiteRT says of each: name, dtype, quantization.
 
     Raises:
         UserError: it is no TFLite file, or has no such names.
@@ -49,7 +49,7 @@ class LiteRTRuntime:
         first = self._interpreters[0]
         takes, gives = _signature(first)
         self.inputs = in_order(takes, first.get_input_details(), input_names, where)
-        self._outputs = in_order(gives, first.get_output_details(), output_names, where)
+        self.outputs = in_order(gives, first.get_output_details(), output_names, where)
         self.input_shapes = tuple(
             tuple(int(side) if side > 0 else None for side in tensor["shape_signature"][1:])
             for tensor in self.inputs
@@ -88,7 +88,7 @@ class LiteRTRuntime:
                 interpreter.invoke()
                 found[index] = [
                     _real(interpreter.get_tensor(tensor["index"])[0], tensor)
-                    for tensor in self._outputs
+                    for tensor in self.outputs
                 ]
 
         if step == 1:

@@ -23,6 +23,7 @@ from keras_transfer.export.certificate.non_inferiority import AGREE
 from keras_transfer.export.common.network import require_tensorflow
 from keras_transfer.export.tflite.calibration import Calibrated, set_int8
 from keras_transfer.export.tflite.metadata import add_files, describe
+from keras_transfer.inputs.common.arrays import as_tuple, each
 from keras_transfer.runtimes.conversion import convert_traced, converter_error
 from keras_transfer.runtimes.litert import LiteRTRuntime
 
@@ -119,6 +120,8 @@ class Quantiser:
     def __init__(self, network, sample):
         self.network, self.sample = network, sample
         self.blends = blend(sample, BLENDS)
+        names = network.task.output_names
+        self._output_names = names if len(names) > 1 else None
         self.expected = network.runtime(self.blends)
         self._calibrated = {}  # by the number of examples; None where it failed
 
@@ -157,13 +160,14 @@ class Quantiser:
         try:
             data = describe(self._quantise(recipe), self.network)
             data = add_files(data, self.network.spec)
-            found = predictions_of(data, self.blends)
+            found = LiteRTRuntime(data, output_names=self._output_names)(self.blends)
         except (UserError, RuntimeError, ValueError, converter_error()) as error:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             progress.say(f"int8, {recipe.name}: cannot be made ({reason})")
             return Attempt(recipe)
         agreement = float(self.network.task.agreement(self.expected, found).mean())
-        distance = float(np.abs(found - self.expected).mean())
+        apart = each(lambda own, other: np.abs(own - other).mean(), found, self.expected)
+        distance = float(np.mean(as_tuple(apart)))
         progress.say(
             f"int8, {recipe.name}: {len(data) / 2**20:.1f} MiB, agrees with the model on "
             f"{agreement:.1%} of {len(self.blends)} blended training examples, {distance:.2g} apart"
@@ -194,8 +198,3 @@ def blend(examples, most):
     others = examples[(np.arange(count) + 1 + len(examples) // 2) % len(examples)]
     means = (examples[:count].astype(np.float32) + others) / 2
     return np.round(means).astype(np.uint8)
-
-
-def predictions_of(data, pixels):
-    """Predictions float32 (n, k) of a file (bytes)."""
-    return LiteRTRuntime(data)(pixels)

@@ -16,7 +16,7 @@ class Boxes(Task):
     outputs: tuple[str, ...]
     name = "boxes"
     headline = "closeness"
-    output_names = ("centres", "presence")
+    output_names = ("where", "presence")  # not in alphabetical order
     columns = ("centre", "kind")
     tabular = False
 
