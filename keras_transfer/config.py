@@ -26,7 +26,7 @@ class TrainConfig:
 
     data: str = "demo"
     """The examples: demo, a folder of class folders, a folder with train/val/test, a folder with a
-    metadata.csv, a .csv, .jsonl or .parquet table (file_name,label[,split,group]), or tfds:NAME."""
+    metadata.csv, .jsonl or .parquet (file_name,label[,split,group]), such a file, or tfds:NAME."""
     base: Any = "efficientnet_lite0"
     """The pretrained network to build on; `keras-transfer doctor --bases` lists them."""
     weights: str = "auto"

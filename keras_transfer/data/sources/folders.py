@@ -17,7 +17,7 @@ SPLIT_NAMES = {  # what a folder or a cell may say: the split it means
 COMMONEST = 5  # endings named in a note on files that are not read
 CLASS_ADVICE = (
     "Put the images of each class in a folder of its own, or write a metadata.csv "
-    "with the columns path,label beside them"
+    "(or .jsonl, .parquet) with the columns file_name,label beside them"
 )
 
 
