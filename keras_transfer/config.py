@@ -83,8 +83,15 @@ class TrainConfig:
     """Minutes of training after which it stops at the next epoch and keeps the best so far."""
     max_skipped: float = 0.05
     """Share of unreadable examples above which the run is refused."""
+    error_rate: float = 0.02
+    """A prediction is called unsure where more than this share of predictions made with so little
+    confidence, or more, would be wrong."""
     export: bool = True
     """Write and check a SavedModel and a TFLite file."""
+    report: bool = True
+    """Write report.html: scores, figures, mistakes, the data and how to repeat it."""
+    tensorboard: str | None = None
+    """Also write the history for TensorBoard, in a new folder below this one."""
 
     LIMITS = {  # noqa: RUF012 - knob: lowest and highest value that makes sense
         "hidden_units": (1, 65536),
@@ -97,6 +104,7 @@ class TrainConfig:
         "patience": (1, 100_000),
         "seed": (0, 2**31 - 1),
         "time_budget": (0.0, 1e6),
+        "error_rate": (0.0, 0.5),
         "max_skipped": (0.0, 1.0),
     }
 
@@ -144,7 +152,8 @@ def config_class(parent=TrainConfig, **named):
     """`parent` with the settings of the strategy, task and modality that are `named`.
 
     Args:
-        named: strategy, task, modality; those that are missing are as in TrainConfig.
+        named: strategy, task, modality; those that are missing are as in TrainConfig. Of `auto`,
+            which may turn out to be any, the settings of all join.
     """
     defaults = {f.name: f.default for f in dataclasses.fields(TrainConfig)}
     asked = tuple(named.get(kind) or defaults[kind] for kind in ROOMS)
@@ -155,8 +164,8 @@ def config_class(parent=TrainConfig, **named):
 def _config_class(parent, asked):
     parts = []
     for (kind, room), name in zip(ROOMS.items(), asked, strict=True):
-        if name != "auto":
-            settings = getattr(find_in(room, kind, name), "Settings", None)
+        for known in names_in(room) if name == "auto" else (name,):
+            settings = getattr(find_in(room, kind, known), "Settings", None)
             parts += [settings] if settings else []
     # the parent's own come first in `--help`: fields are taken from the last parent on
     made = type(parent.__name__, (*parts, parent), {"__doc__": parent.__doc__})

@@ -25,6 +25,7 @@ ORDER = [  # a module may import from its own row and the rows above it
     {"strategies"},
     {"export"},
     {"run"},
+    {"explain"},
     {"report"},
     {"train"},
     {"cli", "__main__"},

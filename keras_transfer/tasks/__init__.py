@@ -158,6 +158,26 @@ class Task:
         """Predictions whose logits are divided by `temperature`; None where there are none."""
         return None
 
+    def confidence(self, predictions):
+        """How sure a model is of each prediction (n,), 0 to 1; None where it does not say."""
+        return None
+
+    def wrong(self, targets, predictions):
+        """Whether each prediction is wrong, bool (n,); of tasks that have a `confidence`."""
+        raise NotImplementedError
+
+    def choose_thresholds(self, targets, predictions, config):
+        """What this task decides by, chosen on examples that did not train: a dict for JSON.
+
+        Args:
+            config: TrainConfig with the task's own `Settings`.
+        """
+        return {}
+
+    def score_thresholds(self, thresholds, targets, predictions, groups=None, seed=0):
+        """Further scores of a split, of decisions by `thresholds` from `choose_thresholds`."""
+        return {}
+
     def score(self, targets, predictions, groups=None, seed=0):
         """The scores of a split as `metrics.json` holds them, with intervals."""
         raise NotImplementedError

@@ -104,12 +104,19 @@ class Classification(Task):
         powers = np.clip(predictions, 1e-7, 1 - 1e-7) ** (1.0 / temperature)
         return powers / powers.sum(axis=1, keepdims=True)
 
+    def confidence(self, predictions):
+        """The probability of the predicted class."""
+        return predictions.max(axis=1)
+
+    def wrong(self, targets, predictions):
+        return predictions.argmax(axis=1) != targets
+
     def score(self, targets, predictions, groups=None, seed=0):
         return score_classification(targets, predictions, list(self.outputs), groups, seed)
 
     def example_scores(self, targets, predictions):
         """1 for each example (n,) whose class is predicted, else 0; the mean is the accuracy."""
-        return (predictions.argmax(axis=1) == targets).astype(np.float64)
+        return 1.0 - self.wrong(targets, predictions)
 
     def agreement(self, expected, found):
         """1 for each example (n,) for which two models predict the same class, else 0."""

@@ -119,6 +119,14 @@ class Multilabel(Task):
         logits = (np.log(likely) - np.log1p(-likely)) / temperature
         return 1.0 / (1.0 + np.exp(-logits))
 
+    def confidence(self, predictions):
+        """The probability with which the least certain label was decided."""
+        return np.maximum(predictions, 1.0 - predictions).min(axis=1)
+
+    def wrong(self, targets, predictions):
+        """Whether any label is."""
+        return ((targets > 0.5) != (predictions >= self.threshold)).any(axis=1)
+
     def score(self, targets, predictions, groups=None, seed=0):
         names = list(self.outputs)
         return score_multilabel(targets, predictions, names, groups, seed, self.threshold)
