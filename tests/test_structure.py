@@ -16,6 +16,7 @@ ORDER = [  # a module may import from its own row and the rows above it
     {"backend"},
     {"inputs"},
     {"evaluate"},
+    {"figures"},
     {"tasks"},
     {"data"},
     {"bases"},
@@ -32,6 +33,7 @@ ORDER = [  # a module may import from its own row and the rows above it
 ]
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 HEAVY = {"tensorflow", "keras", "pandas", "sklearn", "PIL", "scipy", "ai_edge_litert", "tf2onnx"}
+HEAVY |= {"matplotlib", "jinja2"}
 ENTRY = "train.py"  # `python -m keras_transfer.train` hands over to its verb
 WORDS = re.compile(  # our own words of old, for which the field has others
     r"(?<![a-z])(pictures?|answers?|said|told|left_out|used_to_choose|chosen_by|rightness|"

@@ -196,6 +196,18 @@ class Task:
 
     # --- what is shown, and what files hold
 
+    def figures(self, targets, predictions):
+        """Figures of a split, those that say most first: a tuple of `evaluate.figures`."""
+        return ()
+
+    def carried_names(self, label):
+        """Names of the outputs that an example of this label carries; none of plain numbers."""
+        return ()
+
+    def read_label(self, text):
+        """The label that `label_text` wrote."""
+        return self.parse([text], [text])[0]
+
     def decode(self, prediction):
         """The prediction for one example as a person reads it."""
         raise NotImplementedError

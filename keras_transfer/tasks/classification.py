@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_transfer.backend import load_keras
 from keras_transfer.errors import UserError
+from keras_transfer.evaluate import curves
 from keras_transfer.evaluate.classification import score_classification
 from keras_transfer.evaluate.differences import log_probability_difference
 from keras_transfer.tasks import Task
@@ -124,6 +125,26 @@ class Classification(Task):
 
     def difference(self, expected, found):
         return log_probability_difference(expected, found)
+
+    def figures(self, targets, predictions):
+        predicted, confidence = predictions.argmax(axis=1), self.confidence(predictions)
+        wrong = predicted != targets
+        shown = (
+            curves.confusion(targets, predicted, self.outputs),
+            curves.reliability(confidence, ~wrong),
+            curves.coverage_error(confidence, wrong),
+        )
+        if len(self.outputs) > 2:
+            return shown
+        truths = self.one_hot(targets) > 0.5
+        return (
+            *shown,
+            curves.roc(truths[:, 1], predictions[:, 1], self.outputs[1]),
+            curves.precision_recall(truths, predictions, self.outputs),
+        )
+
+    def carried_names(self, label):
+        return (str(label),)
 
     def decode(self, prediction):
         return self.outputs[int(np.argmax(prediction))]

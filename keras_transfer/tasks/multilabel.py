@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_transfer.backend import load_keras
 from keras_transfer.errors import UserError
+from keras_transfer.evaluate import curves
 from keras_transfer.evaluate.differences import log_odds_difference
 from keras_transfer.evaluate.multilabel import score_multilabel
 from keras_transfer.tasks import Task
@@ -19,6 +20,7 @@ from keras_transfer.tasks.common.labels import (
     refuse_several,
 )
 
+MOST_CURVES = 5  # labels in one figure that can still be distinguished
 COMMON_COMBINATION = 5  # examples from which a combination of labels is a stratum of its own
 
 
@@ -144,6 +146,21 @@ class Multilabel(Task):
 
     def difference(self, expected, found):
         return log_odds_difference(expected, found)
+
+    def figures(self, targets, predictions):
+        truths, predicted = targets > 0.5, predictions >= self.threshold
+        sure = np.maximum(predictions, 1.0 - predictions)
+        commonest = np.argsort(-truths.sum(axis=0), kind="stable")[:MOST_CURVES]
+        names = [self.outputs[place] for place in commonest]
+        return (
+            curves.average_precisions(truths, predictions, self.outputs),
+            curves.precision_recall(truths[:, commonest], predictions[:, commonest], names),
+            curves.reliability(sure.ravel(), (truths == predicted).ravel(), "decision"),
+            curves.coverage_error(self.confidence(predictions), self.wrong(targets, predictions)),
+        )
+
+    def carried_names(self, label):
+        return label
 
     def decode(self, prediction):
         """The labels at or above the threshold, joined by a bar."""

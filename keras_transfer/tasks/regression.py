@@ -7,17 +7,19 @@ import numpy as np
 
 from keras_transfer.backend import load_keras
 from keras_transfer.errors import UserError
+from keras_transfer.evaluate import curves
 from keras_transfer.evaluate.differences import number_difference
 from keras_transfer.evaluate.regression import score_regression
 from keras_transfer.tasks import Task
 from keras_transfer.tasks.common.head import vector_logits
-from keras_transfer.tasks.common.labels import named, refuse_empty
+from keras_transfer.tasks.common.labels import SEPARATOR, named, refuse_empty
 
 NEAR = 0.1  # of the spread of the labels: numbers that lie nearer than this agree
 LEAST_SPREAD = 0.01  # of the largest number: numbers that hardly differ have no spread to speak of
 LARGEST = 1e15  # squares of larger numbers leave float32
 MOST_NUMBER_CLASSES = 20  # whole numbers with at most so many values are classes
 MOST_BINS = 10  # strata of a number
+MOST_FIGURES = 6  # numbers of several that are drawn
 BIN_EXAMPLES = 10  # at least, on average
 
 
@@ -154,8 +156,16 @@ class Regression(Task):
     def difference(self, expected, found):
         return number_difference(expected, found)
 
+    def figures(self, targets, predictions):
+        columns = list(zip(self.outputs, targets.T, predictions.T, strict=True))[:MOST_FIGURES]
+        kinds = (curves.predicted_against_true, curves.residuals)
+        return tuple(kind(true, found, name) for name, true, found in columns for kind in kinds)
+
+    def read_label(self, text):
+        return self.parse([tuple(text.split(SEPARATOR))], [text])[0]
+
     def decode(self, prediction):
-        return "|".join(f"{number:.6g}" for number in prediction)
+        return SEPARATOR.join(f"{number:.6g}" for number in prediction)
 
     def to_json(self, prediction, top=None):
         return {"values": named(self.outputs, prediction)}

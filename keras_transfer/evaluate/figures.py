@@ -1,0 +1,74 @@
+"""Figures as plain data: what is to be seen, without a word on how; `figures` draws them."""
+
+from typing import NamedTuple
+
+
+class Matrix(NamedTuple):
+    """Counts, a row for each true name and a column for each predicted one."""
+
+    name: str  # short and unique among the figures of a run
+    title: str
+    caption: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    y_label: str = "true"
+    x_label: str = "predicted"
+
+
+class Line(NamedTuple):
+    """One line of a figure; `name` is empty where it needs no legend."""
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    dots: bool = False  # a dot at each point
+    base: tuple[float, ...] = ()  # a stroke from here to each point: the gap that matters
+
+
+class Lines(NamedTuple):
+    """Lines over one axis.
+
+    Attributes:
+        x_limits, y_limits: both ends of an axis; None lets the numbers decide.
+        diagonal: whether y = x is drawn, where perfect or indifferent models lie.
+        log_x: whether the horizontal axis is logarithmic.
+        marked: (x, text) of a vertical line that says what was selected; None without one.
+    """
+
+    name: str
+    title: str
+    caption: str
+    x_label: str
+    y_label: str
+    lines: tuple[Line, ...]
+    x_limits: tuple[float, float] | None = None
+    y_limits: tuple[float, float] | None = None
+    diagonal: bool = False
+    log_x: bool = False
+    marked: tuple[float, str] | None = None
+
+
+class Scatter(NamedTuple):
+    """Points, one an example; `line` is where perfect predictions lie: diagonal or zero."""
+
+    name: str
+    title: str
+    caption: str
+    x_label: str
+    y_label: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    line: str = "diagonal"
+
+
+class Bars(NamedTuple):
+    """A horizontal bar for each label, the first on top."""
+
+    name: str
+    title: str
+    caption: str
+    x_label: str
+    labels: tuple[str, ...]
+    values: tuple[float, ...]
+    x_limits: tuple[float, float] | None = None

@@ -1,0 +1,198 @@
+"""A figure drawn with matplotlib, without pyplot: nothing of the process changes."""
+
+import functools
+from typing import NamedTuple
+
+from keras_transfer.evaluate.figures import Bars, Lines, Matrix, Scatter
+
+WIDTH = 4.9  # inches; its letters are read without glasses on a phone too
+CELL, LETTER, BAR = 0.27, 0.085, 0.25  # inches
+FONT_SIZE = 9.5  # points
+LONGEST_NAME = 24  # letters
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))  # colours are not the only difference
+
+
+class Palette(NamedTuple):
+    """Colours of Okabe and Ito (2008), which the colour-blind can tell apart."""
+
+    ink: str = "#1b1f24"
+    grid: str = "#d5dae0"
+    paper: str = "#ffffff"
+    series: tuple[str, ...] = ("#0072b2", "#d55e00", "#009e73", "#b5588f", "#8a6d00")
+
+    @property
+    def right(self):
+        return self.series[0]
+
+    @property
+    def wrong(self):
+        return self.series[1]
+
+
+PAPER = Palette()
+
+
+def settings(palette=PAPER):
+    """Settings of matplotlib that a figure is made with, whatever the user's own are."""
+    import matplotlib
+
+    defaults = {
+        name: value
+        for name, value in matplotlib.rcParamsDefault.items()
+        if not name.startswith(("backend", "webagg", "date", "keymap", "interactive", "toolbar"))
+    }
+    ink, grid = palette.ink, palette.grid
+    ours = dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), ink)
+    sizes = ("font.size", "axes.labelsize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize")
+    ours |= dict.fromkeys(sizes, FONT_SIZE)
+    return {
+        **defaults,
+        **ours,
+        **dict.fromkeys(("figure.facecolor", "axes.facecolor"), palette.paper),
+        "axes.titlesize": FONT_SIZE + 1,
+        "axes.edgecolor": ink,
+        "axes.linewidth": 0.6,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+        "grid.color": grid,
+        "grid.linewidth": 0.6,
+        "xtick.major.width": 0.6,
+        "ytick.major.width": 0.6,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "keras_transfer",
+    }
+
+
+def make_figure(figure, palette=PAPER, titled=True):
+    """A matplotlib Figure of one of `evaluate.figures`."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(settings(palette)):
+        made = Figure(figsize=size_of(figure), layout="constrained")
+        axes = made.add_subplot()
+        draw(figure, axes, palette)
+        if titled:
+            axes.set_title(_literal(figure.title))
+    return made
+
+
+def draw(figure, axes, palette=PAPER):
+    """Draw one of `evaluate.figures` on axes."""
+    _draw(figure, axes, palette)
+    axes.set_xlabel(_literal(figure.x_label))
+
+
+def size_of(figure):
+    """Inches: as wide as a column, wider only for a matrix that would not fit."""
+    if isinstance(figure, Matrix):
+        letters = min(LONGEST_NAME, max(map(len, figure.rows))) * LETTER
+        side = max(len(figure.rows) * max(CELL, 0.1 + 0.08 * _digits(figure)), 1.8)
+        return max(WIDTH, side + letters + 0.5), side + letters + 0.4
+    if isinstance(figure, Bars):
+        return WIDTH, 0.8 + BAR * max(2, len(figure.labels))
+    return WIDTH, 3.3
+
+
+def _digits(figure):
+    return len(str(max(map(max, figure.counts))))
+
+
+@functools.singledispatch
+def _draw(figure, axes, palette):
+    raise TypeError(f"{type(figure).__name__} is none of evaluate.figures")
+
+
+@_draw.register
+def _(figure: Matrix, axes, palette):
+    from matplotlib.collections import PatchCollection
+    from matplotlib.colors import to_rgba
+    from matplotlib.patches import Rectangle
+
+    cells, colours = [], []
+    for row, counts in enumerate(figure.counts):
+        for column, number in enumerate(counts):
+            if not number:
+                continue
+            share = number / sum(counts)
+            colour = palette.right if row == column else palette.wrong
+            cells.append(Rectangle((column - 0.47, row - 0.47), 0.94, 0.94))
+            # never so deep that ink on it could not be read, on white or on black
+            colours.append(to_rgba(colour, round(0.08 + 0.57 * share, 2)))
+            axes.text(column, row, str(number), ha="center", va="center")
+    axes.add_collection(PatchCollection(cells, facecolor=colours, edgecolor="none"))
+    axes.set(xlim=(-0.5, len(figure.columns) - 0.5), ylim=(len(figure.rows) - 0.5, -0.5))
+    long = max(map(len, figure.columns)) > 5 or len(figure.columns) > 8
+    names, turn = list(map(_short, figure.columns)), 90 if long else 0
+    axes.set_xticks(range(len(names)), names, rotation=turn)
+    axes.set_yticks(range(len(figure.rows)), map(_short, figure.rows))
+    axes.set_ylabel(_literal(figure.y_label))
+    axes.set_aspect("equal")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+@_draw.register
+def _(figure: Lines, axes, palette):
+    axes.grid(True)
+    for place, line in enumerate(figure.lines):
+        colour = palette.series[place % len(palette.series)]
+        style = {"color": colour, "linestyle": DASHES[place % len(DASHES)], "linewidth": 1.8}
+        if line.base:
+            style["linestyle"] = "none"
+            axes.vlines(line.x, line.base, line.y, color=palette.wrong, linewidth=1.2)
+        if line.dots:
+            style |= {"marker": "o", "markersize": 4}
+        axes.plot(line.x, line.y, label=_literal(line.name), **style)
+    if figure.diagonal:
+        _dashed(axes.axline((0, 0), slope=1), palette)
+    if figure.marked:
+        at, text = figure.marked
+        _dashed(axes.axvline(at), palette)
+        axes.annotate(f" {text}", (at, 1), xycoords=("data", "axes fraction"), va="top")
+    if figure.log_x:
+        axes.set_xscale("log")
+    axes.set_xlim(figure.x_limits)
+    axes.set_ylim(figure.y_limits)
+    axes.set_ylabel(_literal(figure.y_label))
+    if any(line.name for line in figure.lines):
+        axes.legend(frameon=False, loc="best", handlelength=2.4)
+
+
+@_draw.register
+def _(figure: Scatter, axes, palette):
+    axes.grid(True)
+    style = {"color": palette.right, "alpha": 0.6, "markersize": 3.5}
+    axes.plot(figure.x, figure.y, "o", markeredgewidth=0, **style)
+    diagonal = figure.line == "diagonal"
+    _dashed(axes.axline((0, 0), slope=1) if diagonal else axes.axhline(0), palette)
+    if diagonal:
+        low, high = min(*figure.x, *figure.y), max(*figure.x, *figure.y)
+        room = 0.04 * (high - low) or 1.0
+        axes.set(xlim=(low - room, high + room), ylim=(low - room, high + room))
+    axes.set_ylabel(_literal(figure.y_label))
+
+
+@_draw.register
+def _(figure: Bars, axes, palette):
+    axes.grid(True, axis="x")
+    places = range(len(figure.labels))
+    axes.barh(places, figure.values, height=0.66, color=palette.right, alpha=0.75)
+    axes.set_yticks(places, map(_short, figure.labels))
+    axes.set_ylim(len(figure.labels) - 0.5, -0.5)
+    axes.set_xlim(figure.x_limits)
+    axes.tick_params(axis="y", length=0)
+
+
+def _dashed(line, palette):
+    line.set(color=palette.ink, linestyle=(0, (4, 3)), linewidth=0.8)
+
+
+def _short(text):
+    return _literal(text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…")
+
+
+def _literal(text):
+    """A user's text, in which dollars are no mathematics."""
+    return text.replace("$", r"\$")

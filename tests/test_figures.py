@@ -1,0 +1,135 @@
+"""Figures: what they show is what was measured, and they draw as small SVG."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+
+from keras_transfer.evaluate import curves
+from keras_transfer.evaluate.figures import Bars, Matrix
+from keras_transfer.figures.drawing import make_figure
+from keras_transfer.figures.svg import to_svg
+from keras_transfer.tasks import find_task
+
+
+def predictions_of(n, width, seed=0, wrong=0.3):
+    """(targets, probabilities) of a model that is right for most."""
+    rng = np.random.default_rng(seed)
+    probabilities = rng.dirichlet(np.ones(width), n)
+    targets = probabilities.argmax(axis=1)
+    return np.where(rng.random(n) < wrong, rng.integers(0, width, n), targets), probabilities
+
+
+def figures_of(task, outputs, targets, predictions):
+    figures = find_task(task).from_outputs(outputs).figures(targets, predictions)
+    return {figure.name: figure for figure in figures}
+
+
+def test_a_classification_shows_confusion_reliability_and_coverage():
+    targets, predictions = predictions_of(90, 3)
+    figures = figures_of("classification", ("a", "b", "c"), targets, predictions)
+    assert list(figures) == ["confusion", "reliability", "coverage"]
+    counts = np.array(figures["confusion"].counts)
+    assert counts.sum(axis=1).tolist() == np.bincount(targets).tolist()
+    assert np.trace(counts) == (predictions.argmax(axis=1) == targets).sum()
+    (line,) = figures["coverage"].lines
+    assert line.y[-1] == pytest.approx((predictions.argmax(axis=1) != targets).mean())
+    assert line.x[-1] == 1.0
+
+
+def test_two_classes_have_curves_for_every_threshold():
+    targets, predictions = predictions_of(80, 2)
+    figures = figures_of("classification", ("no", "yes"), targets, predictions)
+    area = roc_auc_score(targets, predictions[:, 1])
+    assert f"{area:.3f}" in figures["roc"].caption
+    precision, recall, _ = precision_recall_curve(targets, predictions[:, 1])
+    line = figures["precision_recall"].lines[1]
+    expected = set(zip(recall.round(6), precision.round(6), strict=True))
+    points = zip(np.round(line.x, 6), np.round(line.y, 6), strict=True)
+    assert set(points) <= expected
+
+
+def test_many_classes_show_the_most_confused_pairs():
+    names = tuple(f"class {place}" for place in range(40))
+    targets = np.repeat(np.arange(40), 5)
+    predicted = targets.copy()
+    predicted[:4], predicted[10] = 7, 39
+    figure = curves.confusion(targets, predicted, names)
+    assert isinstance(figure, Bars)
+    assert figure.labels == ("class 0 → class 7", "class 2 → class 39")
+    assert figure.values == (4.0, 1.0)
+
+
+def test_multilabel_ranks_its_labels():
+    rng = np.random.default_rng(1)
+    targets = (rng.random((60, 3)) < 0.4).astype(np.float32)
+    targets[:, 2] = 0  # a label that nobody carries has no precision
+    predictions = np.clip(targets * 0.5 + rng.random((60, 3)) * 0.5, 0, 1)
+    bars = figures_of("multilabel", ("a", "b", "c"), targets, predictions)["average_precision"]
+    assert sorted(bars.labels) == ["a", "b"]
+    for name, value in zip(bars.labels, bars.values, strict=True):
+        place = "abc".index(name)
+        expected = average_precision_score(targets[:, place], predictions[:, place])
+        assert value == pytest.approx(expected)
+
+
+def test_a_regression_shows_each_number_and_its_errors():
+    targets = np.arange(20.0).reshape(10, 2)
+    figures = figures_of("regression", ("height", "width"), targets, targets + 1)
+    assert list(figures)[::2] == ["predicted_height", "predicted_width"]
+    assert set(figures["residuals_width"].y) == {1.0}
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 60), st.integers(2, 5), st.integers(0, 99))
+def test_shares_stay_shares_whatever_the_examples(n, width, seed):
+    targets, predictions = predictions_of(n, width, seed)
+    predictions = predictions.round(1)  # many are equal
+    names = tuple(map(str, range(width)))
+    for figure in figures_of("classification", names, targets, predictions).values():
+        for line in getattr(figure, "lines", ()):
+            assert len(line.x) == len(line.y) >= 1
+            assert np.isfinite([line.x, line.y]).all()
+            assert min(*line.x, *line.y, 0) == 0
+            assert max(*line.x, *line.y) <= 1.0
+
+
+@pytest.mark.parametrize("task", ["classification", "multilabel", "regression"])
+def test_each_figure_becomes_small_svg_the_same_each_time(task):
+    targets, predictions = predictions_of(500, 2)
+    if task != "classification":
+        targets, predictions = np.eye(2)[targets], predictions.astype(np.float32)
+    for figure in figures_of(task, ("<b>", "$x$ & y"), targets, predictions).values():
+        svg = to_svg(figure)
+        assert svg == to_svg(figure)
+        assert svg.startswith('<svg role="img" aria-label=')
+        assert "http" not in svg
+        assert "<b>" not in svg
+        assert "currentColor" in svg
+        inside = "".join(re.findall("<[^>]+>", svg))
+        assert not re.search(r"\d\.\d{3}|#0[123]0[123]0", inside)
+        assert len(svg) < 100_000
+
+
+def test_words_in_a_figure_are_text_of_the_page():
+    names = ("größer", '#010101 1.23456 id="x"')
+    svg = to_svg(Matrix("m", "A title", "", names, names, ((5, 1), (0, 7))))
+    assert ">größer</text>" in svg
+    assert '>#010101 1.23456 id="x"</text>' in svg
+    assert "font-family" not in svg
+    assert "DejaVu" not in svg
+
+
+def test_drawing_ignores_settings_of_the_user_and_leaves_them(monkeypatch):
+    import matplotlib
+
+    monkeypatch.setitem(matplotlib.rcParams, "font.size", 40)
+    targets, predictions = predictions_of(30, 3)
+    figure = curves.reliability(predictions.max(axis=1), predictions.argmax(axis=1) == targets)
+    made = make_figure(figure)
+    assert made.axes[0].get_title() == "Reliability"
+    assert made.axes[0].xaxis.label.get_size() < 12
+    assert matplotlib.rcParams["font.size"] == 40
