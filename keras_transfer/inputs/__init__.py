@@ -93,6 +93,24 @@ class Modality:
         """
         return None
 
+    def preview(self, reference, side):
+        """RGB pixels uint8 (height, width, 3) that show an example, neither side over `side`.
+
+        Args:
+            reference: as for `load`.
+
+        Returns: None where there is nothing to be seen, or it cannot be read.
+        """
+        return None
+
+    def thumbnail(self, reference, side, text):
+        """An example on a page, as HTML; None where there is nothing to be seen.
+
+        Args:
+            reference, side: as for `preview`; text: what it is, for those who cannot see it.
+        """
+        return None
+
     def is_served_alike(self, data):
         """Whether `signatures` read a file's bytes as `load` does."""
         return True

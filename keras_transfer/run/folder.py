@@ -120,7 +120,15 @@ class Run:
 
         if (self.folder / "predictions.jsonl").is_file():
             return pd.read_json(self.folder / "predictions.jsonl", lines=True)
-        return pd.read_csv(self.folder / "predictions.csv", dtype={"label": str, "predicted": str})
+        texts = dict.fromkeys(("path", "label", "predicted"), str)
+        # a label may be empty, or be called NA
+        return pd.read_csv(self.folder / "predictions.csv", dtype=texts, keep_default_na=False)
+
+    @property
+    def reliability(self):
+        """`reliability.json` as a dict: calibration, and when to doubt; empty without it."""
+        file = self.folder / "reliability.json"
+        return json.loads(file.read_text()) if file.is_file() else {}
 
     @property
     def predictor(self):

@@ -81,7 +81,9 @@ def write_results(run, fitted, spec, dataset, predictions):
         writer.writerows(fitted.history)
     write = _write_rows if dataset.task.tabular else _write_lines
     write(run.folder, dataset, predictions)
-    write_roles(run.folder, dataset.examples.table, fitted.selected_on)
+    table = dataset.examples.table
+    texts = [dataset.task.label_text(label) for label in table["label"]]
+    write_roles(run.folder, table.assign(label=texts), fitted.selected_on)
     _keep_check_examples(run, dataset)
 
 

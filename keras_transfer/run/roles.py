@@ -7,25 +7,30 @@ ROLES = {"trained": "trained it", "selected": "selected its epochs"}  # what a w
 
 
 def write_roles(folder, table, selected_on):
-    """Write `splits.csv`: path, split, role (trained, selected or empty), sha256.
+    """Write `splits.csv`: path, label, split, role (trained, selected or empty), sha256.
 
     Args:
-        table: DataFrame with `shown`, `split` and `sha256`.
+        table: DataFrame with `shown`, `label` (as text), `split` and `sha256`.
         selected_on: the split that selected something.
     """
     split_roles = {selected_on: "selected", "train": "trained"}
     roles = table["split"].map(lambda split: split_roles.get(split, ""))
-    columns = table[["shown", "split", "sha256"]].rename(columns={"shown": "path"})
-    columns.insert(2, "role", roles)
+    columns = table[["shown", "label", "split", "sha256"]].rename(columns={"shown": "path"})
+    columns.insert(3, "role", roles)
     columns.to_csv(Path(folder) / SPLITS_FILE, index=False)
+
+
+def read_splits(folder):
+    """`splits.csv` as a DataFrame of texts."""
+    import pandas as pd
+
+    return pd.read_csv(Path(folder) / SPLITS_FILE, dtype=str, keep_default_na=False)
 
 
 def read_roles(folder):
     """{sha256: role} of the examples in `splits.csv` that have one; empty without that file."""
-    import pandas as pd
-
     try:
-        table = pd.read_csv(Path(folder) / SPLITS_FILE, dtype=str, keep_default_na=False)
+        table = read_splits(folder)
     except (OSError, ValueError):  # none there, or somebody else's file of that name
         return {}
     if not {"role", "sha256"} <= set(table.columns):

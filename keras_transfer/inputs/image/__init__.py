@@ -22,6 +22,7 @@ from keras_transfer.inputs.image.reading import (
     read_image,
 )
 from keras_transfer.inputs.image.serving import DIFFERENCES, signatures
+from keras_transfer.inputs.image.thumbnails import preview, thumbnail
 
 ORIENTATION = 0x0112  # the EXIF tag of a turned image
 
@@ -101,6 +102,12 @@ class Image(Modality):
         file = path.with_suffix(".png")
         PillowImage.fromarray(arrays).save(file)
         return file.name
+
+    def preview(self, reference, side):
+        return preview(reference, side)
+
+    def thumbnail(self, reference, side, text):
+        return thumbnail(reference, side, text)
 
     def is_served_alike(self, data):
         """Whether no camera noted that the image is to be turned."""
