@@ -12,6 +12,7 @@ VERBS = {  # verb: module, what it does
     "evaluate": ("keras_transfer.cli.evaluate", "score a model on labelled images"),
     "predict": ("keras_transfer.cli.predict", "predict for files, folders or patterns"),
     "export": ("keras_transfer.cli.export", "write a run as SavedModel or TFLite, checked"),
+    "report": ("keras_transfer.cli.report", "a run as one page for people: report.html"),
     "features": ("keras_transfer.cli.features", "list, check or clear what is stored of bases"),
     "doctor": ("keras_transfer.cli.doctor", "versions, devices, weights at hand, what is missing"),
 }

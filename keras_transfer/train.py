@@ -45,7 +45,7 @@ def transfer(data="demo", *, out=None, overwrite=False, quiet=False, **knobs):
 
 
 def run_transfer(config, data, out=None, overwrite=False):
-    """The whole way: examples -> dataset -> model -> strategy -> scores -> run -> exports."""
+    """The whole way: examples -> dataset -> model -> strategy -> scores -> run -> files, report."""
     clock = Clock()
     with clock("import"):
         from keras_transfer.backend import precision_and_seed
@@ -53,7 +53,13 @@ def run_transfer(config, data, out=None, overwrite=False):
         from keras_transfer.data.sources.specs import read_source
         from keras_transfer.features.store import open_store
         from keras_transfer.model.factory import build_for
-        from keras_transfer.run.recording import finish, recording, spec_of, write_results
+        from keras_transfer.run.recording import (
+            finish,
+            recording,
+            spec_of,
+            write_metrics,
+            write_results,
+        )
         from keras_transfer.strategies import find_strategy
     with clock("read"):
         spec = check(config)
@@ -79,7 +85,11 @@ def run_transfer(config, data, out=None, overwrite=False):
         with clock("export"):
             if config.export:
                 export(run, fitted, model_spec, dataset, config.seed)
-        finish(run, scores, fitted, dataset, features, clock.read())
+        write_metrics(run, scores, fitted, dataset, features, clock.read())
+        with clock("report"):
+            if config.report:
+                report(run, dataset)
+        finish(run, clock.read())
     return run
 
 
@@ -162,6 +172,15 @@ def export(run, fitted, spec, dataset, seed):
 
     drawn = draw_evaluation_set(dataset, fitted.selected_on, seed)
     run.export_model(fitted.model, spec, EXPORTS, drawn)
+
+
+def report(run, dataset):
+    """report.html, with examples that are at hand."""
+    from keras_transfer.report.html import write_report
+
+    examples = dataset.examples
+    names = examples.table["shown"]
+    write_report(run, {name: examples.reference(index) for index, name in enumerate(names)})
 
 
 class Clock:

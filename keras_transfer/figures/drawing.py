@@ -150,7 +150,7 @@ def _(figure: Lines, axes, palette):
     if figure.marked:
         at, text = figure.marked
         _dashed(axes.axvline(at), palette)
-        axes.annotate(f" {text}", (at, 1), xycoords=("data", "axes fraction"), va="top")
+        axes.annotate(f" {text} ", (at, 1), xycoords=("data", "axes fraction"), **_side(figure))
     if figure.log_x:
         axes.set_xscale("log")
     axes.set_xlim(figure.x_limits)
@@ -183,6 +183,13 @@ def _(figure: Bars, axes, palette):
     axes.set_ylim(len(figure.labels) - 0.5, -0.5)
     axes.set_xlim(figure.x_limits)
     axes.tick_params(axis="y", length=0)
+
+
+def _side(figure):
+    """On which side of its line a text has more room."""
+    x = [value for line in figure.lines for value in line.x]
+    right = sum(value > figure.marked[0] for value in x) >= len(x) / 2
+    return {"va": "top", "ha": "left" if right else "right"}
 
 
 def _dashed(line, palette):

@@ -122,8 +122,8 @@ def _write_lines(folder, dataset, predictions):
             file.write(json.dumps({**line, **dataset.task.to_json(prediction)}) + "\n")
 
 
-def finish(run, scores, fitted, dataset, features, seconds):
-    """Write metrics.json and run.json, and give the folder its name."""
+def write_metrics(run, scores, fitted, dataset, features, seconds):
+    """Write metrics.json, and into run.json what was learned from."""
     task, examples = dataset.task, dataset.examples
     skipped = len(examples.skipped)
     metrics = {
@@ -139,4 +139,10 @@ def finish(run, scores, fitted, dataset, features, seconds):
     run.write_text("metrics.json", json.dumps(metrics, indent=2) + "\n")
     learned = fingerprint(examples.table)
     run.write_info(data=learned, selected_on=fitted.selected_on, seconds=seconds)
+
+
+def finish(run, seconds):
+    """Note the seconds of all steps, and give the folder its name."""
+    run.write_text("metrics.json", json.dumps({**run.metrics, "seconds": seconds}, indent=2) + "\n")
+    run.write_info(seconds=seconds)
     run.finish()

@@ -1,0 +1,89 @@
+"""What `reliability.json` says, in sentences and a table."""
+
+from typing import NamedTuple
+
+from keras_transfer.report.tables import Cell, Table, ends, percent
+
+
+class Doubt(NamedTuple):
+    """Sentences on calibration and doubt; a Table of how they held, None without one."""
+
+    sentences: list[str]
+    table: Table | None
+
+
+def describe_doubt(reliability, splits):
+    """The Doubt of a run; None where nothing is known.
+
+    Args:
+        reliability: `reliability.json`; splits: of `metrics.json`.
+    """
+    if not reliability:
+        return None
+    rules = (_judged, _temperature, _unsure, _unlike, _thresholds)
+    sentences = [sentence for rule in rules for sentence in [rule(reliability)] if sentence]
+    return Doubt(sentences, _held(reliability, splits))
+
+
+def _judged(reliability):
+    how = " by models that had not seen them" if reliability["out_of_fold"] else ""
+    n, split = reliability["examples"], reliability["split"]
+    return f"All of this was chosen on {n} examples of {split}, predicted{how}."
+
+
+def _temperature(reliability):
+    temperature = reliability.get("temperature")
+    if temperature is None:
+        return None
+    way = "lowered" if temperature > 1 else "raised"
+    return (
+        f"Confidences were {way} so that they can be read as probabilities: logits are divided by "
+        f"a temperature of {temperature:.2f}."
+    )
+
+
+def _unsure(reliability):
+    unsure = reliability.get("unsure")
+    if not unsure:
+        return None
+    if unsure["threshold"] is None or not unsure["useful"]:
+        return (
+            f"No confidence keeps the error under {unsure['error_rate']:.0%} for a useful share of "
+            "examples: no prediction should be taken without a look."
+        )
+    return (
+        f"A prediction with a confidence under {unsure['threshold']:.3g} is called unsure, so that "
+        f"about {unsure['error_rate']:.0%} of the others are wrong."
+    )
+
+
+def _unlike(reliability):
+    unlike = reliability.get("unlike_training")
+    if not unlike:
+        return None
+    return (
+        f"An input that lies further from the training examples than {unlike['percentile']:g} % of "
+        "them do is called unlike training."
+    )
+
+
+def _thresholds(reliability):
+    found = {n: v for n, v in reliability.get("thresholds", {}).items() if isinstance(v, float)}
+    if not found:
+        return None
+    return f"Chosen thresholds: {', '.join(f'{n} {v:.3g}' for n, v in found.items())}."
+
+
+def _held(reliability, splits):
+    rows, unsure = [], reliability.get("unsure")
+    if unsure:
+        rows.append(_row(f"{reliability['split']} (chosen on)", unsure))
+    rows += [_row(name, scores["unsure"]) for name, scores in splits.items() if "unsure" in scores]
+    columns = ["split", "share of predictions that are sure", "share of those that is wrong"]
+    return Table(columns, rows) if rows else None
+
+
+def _row(name, unsure):
+    coverage, error = unsure["coverage"], unsure["error"]
+    shares = [percent(one["value"])._replace(note=ends(one)) for one in (coverage, error)]
+    return [Cell(name), *shares]

@@ -1,0 +1,138 @@
+"""Examples to look at: the worst, the least certain, and a few of each class."""
+
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_transfer.errors import ExampleError
+from keras_transfer.inputs.common.arrays import stack
+from keras_transfer.run.results import least_certain, worst
+
+MOST = 12
+MOST_CLASSES = 20  # of which examples are shown
+OF_A_CLASS = 3
+SIDE = 160  # pixels
+BUDGET = 1_900_000  # bytes of all thumbnails: a report fits into an e-mail
+TINT = np.array([255, 90, 0], np.float32)
+
+
+class Shown(NamedTuple):
+    """An example on the page: HTML that shows it (None without), its name, and what is to say."""
+
+    image: Any
+    overlay: Any
+    name: str
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+class Gallery:
+    """Makes thumbnails of a run's examples, as long as there is room.
+
+    Args:
+        modality: shows an example; inputs: the model's InputSpec.
+        references: {name of an example: path of a file, or an array}.
+        digests: {name: sha256 of its contents}: a file that has changed since is not shown.
+        explain: as for `report.html.write_report`.
+    """
+
+    def __init__(self, modality, inputs, references, digests, explain=None):
+        self.modality, self.inputs, self.explain = modality, inputs, explain
+        self.references, self.digests = references, digests
+        self.room = BUDGET
+
+    def worst(self, scored):
+        """Shown: the mistakes that the model was surest of, or the largest errors."""
+        return self._scored(scored, worst(scored, MOST))
+
+    def least_certain(self, scored):
+        """Shown: what the model is least sure of."""
+        return self._scored(scored, least_certain(scored, MOST))
+
+    def of_classes(self, members):
+        """{class: Shown of a few}, for {class: names of its examples}; empty for many classes."""
+        if not self.references or not 0 < len(members) <= MOST_CLASSES:
+            return {}
+        chosen = {name: _spread(paths) for name, paths in members.items()}
+        flat = [(path, name) for name, paths in chosen.items() for path in paths]
+        images = iter(self._thumbnails(flat))
+        found = {n: [Shown(next(images), None, path) for path in p] for n, p in chosen.items()}
+        return found if any(one.image for shown in found.values() for one in shown) else {}
+
+    def _scored(self, scored, indices):
+        rows = scored.table.iloc[indices]
+        texts = list(zip(rows["path"], rows["label"], strict=True))
+        images = self._thumbnails(texts)
+        overlays = self._overlays(texts)
+        sure = scored.task.confidence(scored.predictions)
+        found = []
+        for place, index in enumerate(indices):
+            row = rows.iloc[place]
+            facts = [("true", row["label"] or "none"), ("predicted", row["predicted"] or "none")]
+            if sure is not None:
+                facts.append(("confidence", f"{sure[index]:.1%}"))
+            found.append(Shown(images[place], overlays[place], row["path"], tuple(facts)))
+        return found
+
+    def _thumbnails(self, texts):
+        """HTML or None for each (name of an example, what to call it)."""
+        with ThreadPoolExecutor() as pool:
+            made = pool.map(lambda pair: self._thumbnail(self._read(pair[0]), pair[1]), texts)
+            return [self._within_budget(image) for image in made]
+
+    def _thumbnail(self, reference, text):
+        return None if reference is None else self.modality.thumbnail(reference, SIDE, text)
+
+    def _within_budget(self, image):
+        if image is None or len(image) > self.room:
+            return None
+        self.room -= len(image)
+        return image
+
+    def _read(self, name):
+        """What an example is read from; None where it is gone or is another by now."""
+        reference = self.references.get(name)
+        if not isinstance(reference, str | Path):
+            return reference
+        try:
+            data = Path(reference).read_bytes()
+        except OSError:
+            return None
+        return data if sha256(data).hexdigest() == self.digests.get(name) else None
+
+    def _overlays(self, texts):
+        """HTML or None for each: where the model looked."""
+        overlays = [None] * len(texts)
+        if self.explain is None:
+            return overlays
+        loaded = {place: self._load(name) for place, (name, _) in enumerate(texts)}
+        loaded = {place: arrays for place, arrays in loaded.items() if arrays is not None}
+        if not loaded:
+            return overlays
+        maps = self.explain(stack(list(loaded.values())))
+        for (place, pixels), heat in zip(loaded.items(), maps, strict=True):
+            text = f"where the model looked, {texts[place][1]}"
+            image = self.modality.thumbnail(tinted(pixels, heat), SIDE, text)
+            overlays[place] = self._within_budget(image)
+        return overlays
+
+    def _load(self, name):
+        reference = self._read(name)
+        try:
+            return None if reference is None else self.modality.load(reference, self.inputs).arrays
+        except ExampleError:
+            return None
+
+
+def tinted(pixels, heat):
+    """Pixels uint8 (h, w, 3) with a tint where `heat` (h, w), 0 to 1, is high."""
+    share = 0.65 * np.clip(heat, 0, 1)[..., None]
+    return np.round((1 - share) * pixels + share * TINT).astype(np.uint8)
+
+
+def _spread(paths):
+    """A few of many, spread over their order."""
+    places = np.unique(np.linspace(0, len(paths) - 1, OF_A_CLASS).round().astype(int))
+    return [paths[place] for place in places]

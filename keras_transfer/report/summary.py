@@ -1,0 +1,235 @@
+"""What a run's numbers say, in sentences; each stands only where the numbers support it."""
+
+from typing import Any, NamedTuple
+
+from keras_transfer.errors import count
+
+ALIKE = 0.03  # F1: classes nearer than this are not called better or worse
+WIDE = 0.1  # of an interval: as much as most changes of settings gain or lose
+FEW_TRAINING = 20  # examples of a class
+UNEVEN = 5  # times as many examples of one class as of another
+RISEN = 1.1  # of the lowest loss on the holdout: more than epochs differ by chance
+ROOM = 0.9  # of a headline score below which tuning the base as well is worth its time
+USEFUL_COVERAGE = 0.5  # less, and a person has to look at most examples anyway
+
+
+class Facts(NamedTuple):
+    """What sentences are made of.
+
+    Attributes:
+        split: the split that is described; scores: its scores, as in `metrics.json`.
+        headline: the name of the score to show first.
+        training: {name of a class or label: examples in train}; empty for numbers.
+        duplicates: of `data.splits.find_duplicates`.
+        skipped: examples that could not be read.
+        history: rows of `history.csv`, dicts.
+        reliability: `reliability.json`; config: TrainConfig; certificate: `certificate.json`.
+    """
+
+    split: str
+    scores: dict[str, Any]
+    headline: str
+    training: dict[str, int]
+    duplicates: list
+    skipped: int
+    history: list
+    reliability: dict[str, Any]
+    config: Any
+    certificate: dict[str, Any]
+
+
+def summarise(facts):
+    """(what it is good at, where it fails, what to do next): lists of sentences."""
+    return tuple(
+        [sentence for rule in rules for sentence in [rule(facts)] if sentence]
+        for rules in (STRENGTHS, WEAKNESSES, NEXT)
+    )
+
+
+def in_words(score):
+    """A score with its interval."""
+    if score["low"] is None:
+        return f"{score['value']:.3f}"
+    return f"{score['value']:.3f} (95 % interval {score['low']:.3f} to {score['high']:.3f})"
+
+
+def headline(facts):
+    score = facts.scores[facts.headline]
+    if score["value"] is None:
+        return None
+    name, n = facts.headline.replace("_", " "), count(facts.scores["n"], "example")
+    if facts.scores["used_for_selection"]:
+        selected = "which also selected something: expect less of new ones"
+    else:
+        selected = "which neither trained nor selected anything"
+    return f"On {n} of {facts.split}, {selected}, {name} is {in_words(score)}."
+
+
+def best_classes(facts):
+    ranked = _ranked(facts)
+    if len(ranked) < 2 or ranked[0][1] - ranked[-1][1] < ALIKE:
+        return f"All {len(ranked)} classes do about equally well." if len(ranked) > 1 else None
+    first = [pair for pair in ranked[:2] if pair[1] - ranked[-1][1] >= ALIKE]
+    return f"Best at {' and '.join(_f1(facts, name) for name, _ in first)}."
+
+
+def sure_enough(facts):
+    unsure = facts.reliability.get("unsure")
+    if not unsure or not unsure["useful"] or unsure["coverage"]["value"] < USEFUL_COVERAGE:
+        return None
+    covered, error = unsure["coverage"]["value"], unsure["error"]
+    return (
+        f"Of the {covered:.0%} of predictions with a confidence of at least "
+        f"{unsure['threshold']:.3g}, {error['value']:.1%} are wrong; the rest can be called unsure."
+    )
+
+
+def worst_class(facts):
+    ranked = _ranked(facts)
+    if len(ranked) < 2 or ranked[0][1] - ranked[-1][1] < ALIKE:
+        return None
+    name = ranked[-1][0]
+    found = facts.scores["per_class"][name]
+    hits, precision = round(found["recall"] * found["n"]), found["precision"]
+    text = f"Weakest at {_f1(facts, name)}: {hits} of {found['n']} are found"
+    if precision is None:
+        return f"{text}."
+    return f"{text}, and {precision:.0%} of what is called {name} is."
+
+
+def confused_pair(facts):
+    confusion = facts.scores.get("confusion")
+    if not confusion:
+        return None
+    names = list(facts.scores["per_class"])
+    wrong = [
+        (number, row, column)
+        for row, numbers in enumerate(confusion)
+        for column, number in enumerate(numbers)
+        if row != column and number
+    ]
+    if not wrong:
+        return None
+    number, row, column = max(wrong, key=lambda one: one[0])
+    times = f"{number} of {sum(confusion[row])} times"
+    return f"Most often confused: {names[row]} is taken for {names[column]}, {times}."
+
+
+def wide_interval(facts):
+    score = facts.scores[facts.headline]
+    if score["low"] is None or score["high"] - score["low"] <= WIDE:
+        return None
+    n, low, high = facts.scores["n"], score["low"], score["high"]
+    return (
+        f"Score it on more examples: with {n} the interval is wide, {low:.3f} to {high:.3f}, and "
+        "changes of a few percent cannot be seen."
+    )
+
+
+def few_examples(facts):
+    few = sorted((n, name) for name, n in facts.training.items() if n < FEW_TRAINING)
+    if not few:
+        return None
+    shown = ", ".join(f"{name} ({n})" for n, name in few[:3])
+    more = f" and {len(few) - 3} more" if len(few) > 3 else ""
+    return f"Add training examples of {shown}{more}: under {FEW_TRAINING} are few to learn from."
+
+
+def uneven(facts):
+    counts = facts.training
+    if len(counts) < 2 or facts.config.class_weight != "none":
+        return None
+    rare, common = (pick(counts, key=counts.get) for pick in (min, max))
+    if counts[common] < UNEVEN * max(1, counts[rare]):
+        return None
+    return (
+        f"If {rare} ({counts[rare]} training examples) matters as much as {common} "
+        f"({counts[common]}), add examples of it, or try --class-weight balanced."
+    )
+
+
+def low_coverage(facts):
+    unsure = facts.reliability.get("unsure")
+    if not unsure or unsure["coverage"]["value"] >= USEFUL_COVERAGE:
+        return None
+    error, covered = unsure["error_rate"], unsure["coverage"]["value"]
+    return (
+        f"It is sure enough for an error of {error:.0%} on only {covered:.0%} of the examples: let "
+        "people check the others, or accept more errors with a higher --error-rate."
+    )
+
+
+def duplicates(facts):
+    if not facts.duplicates:
+        return None
+    one, other, split, other_split = facts.duplicates[0]
+    return (
+        f"Remove duplicates: {count(len(facts.duplicates), 'example')} in two splits make scores "
+        f"look better than they are, for example {one} ({split}) and {other} ({other_split})."
+    )
+
+
+def overfitting(facts):
+    rows = [row for row in facts.history if row.get("holdout_loss") == row.get("holdout_loss")]
+    if not rows or "holdout_loss" not in rows[0]:
+        return None
+    best, last = min(rows, key=lambda row: row["holdout_loss"]), rows[-1]
+    risen = last["holdout_loss"] > RISEN * best["holdout_loss"] and last["loss"] < best["loss"]
+    if not risen:
+        return None
+    return (
+        f"It overfits after epoch {int(best['epoch'])}, whose weights were kept: more examples, "
+        "--augment standard or --dropout may help, more epochs will not."
+    )
+
+
+def try_tuning(facts):
+    score = facts.scores[facts.headline]["value"]
+    if facts.config.strategy != "feature_extraction" or score is None or score >= ROOM:
+        return None
+    return "Try --strategy fine_tuning: it adapts the base as well, and takes minutes."
+
+
+def skipped(facts):
+    if not facts.skipped:
+        return None
+    return f"Mend or remove {count(facts.skipped, 'example')} that could not be read."
+
+
+def failed_exports(facts):
+    files = facts.certificate.get("files", {})
+    failed = [entry for entry in files.values() if not entry["passed"]]
+    if not failed:
+        return None
+    entry = failed[0]
+    return f"Do not ship {entry['path']}: {entry['reason']}."
+
+
+STRENGTHS = (headline, best_classes, sure_enough)
+WEAKNESSES = (worst_class, confused_pair)
+NEXT = (
+    failed_exports,
+    duplicates,
+    skipped,
+    few_examples,
+    uneven,
+    overfitting,
+    try_tuning,
+    low_coverage,
+    wide_interval,
+)
+
+
+def _ranked(facts):
+    """(class, F1) from the best to the worst; without those that have none."""
+    classes = facts.scores.get("per_class", {})
+    found = [(name, values["f1"]) for name, values in classes.items() if values["n"]]
+    return sorted(found, key=lambda pair: -(pair[1] or 0.0))
+
+
+def _f1(facts, name):
+    values = facts.scores["per_class"][name]
+    interval = values.get("intervals", {}).get("f1")
+    if not interval or interval["low"] is None:
+        return f"{name} (F1 {values['f1'] or 0:.3f})"
+    return f"{name} (F1 {values['f1'] or 0:.3f}, {interval['low']:.3f} to {interval['high']:.3f})"

@@ -1,0 +1,151 @@
+"""Tables of a report: what `metrics.json`, the certificate and the configuration hold."""
+
+import dataclasses
+from shlex import quote
+from typing import Any, NamedTuple
+
+from keras_transfer.bases.table import BASES
+from keras_transfer.config import IN_MEMORY, config_class
+
+MOST_ROWS = 200
+
+
+class Cell(NamedTuple):
+    """One cell: its text, and in small letters its interval or a remark."""
+
+    text: str
+    note: str = ""
+
+
+class Table(NamedTuple):
+    """Names of columns, and rows of cells; the first of each row names it."""
+
+    columns: list[str]
+    rows: list[list[Cell]]
+    note: str = ""
+
+
+def score_table(splits, headline):
+    """The scores of each split; that which is shown first comes first."""
+    first = next(iter(splits.values()))
+    names = [name for name, score in first.items() if is_score(score)]
+    names.sort(key=lambda name: name != headline)
+    rows = []
+    for split, scores in splits.items():
+        selection = "yes" if scores["used_for_selection"] else "no"
+        cells = [score_cell(scores[name]) for name in names]
+        rows.append([Cell(split), Cell(str(scores["n"])), Cell(selection), *cells])
+    return Table(["split", "examples", "used for selection", *map(spaced, names)], rows)
+
+
+def part_tables(scores):
+    """{title: Table} of what the scores have for each class, label or number."""
+    parts = {name: rows for name, rows in scores.items() if name.startswith("per_") and rows}
+    return {f"Each {name[4:]}": _part_table(name[4:], rows) for name, rows in parts.items()}
+
+
+def _part_table(noun, rows):
+    found = next(iter(rows.values()))
+    names = [name for name, value in found.items() if not isinstance(value, dict | list)]
+    shown = list(rows.items())[:MOST_ROWS]
+    note = f"The first {len(shown)} of {len(rows)}; all are in metrics.json." * (
+        len(rows) > len(shown)
+    )
+    made = []
+    for label, values in shown:
+        intervals = values.get("intervals", {})
+        cells = [Cell(number(values[name]), ends(intervals.get(name))) for name in names]
+        made.append([Cell(label), *cells])
+    columns = ["examples" if name == "n" else spaced(name) for name in names]
+    return Table([noun, *columns], made, note)
+
+
+def export_table(certificate, headline):
+    """What the certificate says of each file; None without exports."""
+    files = certificate.get("files", {})
+    if not files:
+        return None
+    rows = []
+    for entry in files.values():
+        same, encoded = entry.get("same_inputs", {}), entry.get("from_files", {})
+        rows.append(
+            [
+                Cell(entry["path"]),
+                Cell("passed" if entry["passed"] else "failed", entry.get("reason", "")),
+                Cell(f"{entry['bytes'] / 2**20:.1f}"),
+                score_cell(same[headline]) if headline in same else Cell("-"),
+                percent(same.get("agreement")),
+                percent(encoded.get("agreement")),
+                Cell(f"{entry['latency_ms']['median']:.1f}"),
+            ]
+        )
+    columns = ["file", "certificate", "MiB", spaced(headline), "agrees with the model"]
+    return Table([*columns, "agrees from files", "ms an example"], rows)
+
+
+def config_tables(config):
+    """(settings that differ from the defaults, all settings)."""
+    named = {kind: getattr(config, kind) for kind in ("strategy", "task", "modality")}
+    fields = dataclasses.fields(config_class(**named))
+    every = {field.name: getattr(config, field.name) for field in fields}
+    changed = {f.name: every[f.name] for f in fields if every[f.name] != f.default}
+    return tuple(
+        Table(["setting", "value"], [[Cell(name), Cell(_text(v))] for name, v in values.items()])
+        for values in (changed, every)
+    )
+
+
+def command(config):
+    """The command that repeats a run; None where only Python can."""
+    if config.data == IN_MEMORY or config.base not in BASES:
+        return None
+    words = ["keras-transfer", "train"]
+    for row in config_tables(config)[0].rows:
+        name = row[0].text
+        value, flag = getattr(config, name), name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            values = value if isinstance(value, tuple) else (value,)
+            words += [f"--{flag}", *(quote(str(one)) for one in values)]
+    return " ".join(words)
+
+
+def is_score(score):
+    """Whether a value of `metrics.json` is a score with an interval."""
+    return isinstance(score, dict) and "low" in score and "value" in score
+
+
+def score_cell(score):
+    """A score with its interval as a cell."""
+    return Cell(number(score["value"]), ends(score))
+
+
+def ends(interval):
+    """Both ends of an interval; empty without one."""
+    if not interval or interval["low"] is None:
+        return ""
+    return f"{number(interval['low'])} to {number(interval['high'])}"
+
+
+def number(value):
+    """A number of a table."""
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int | str) else f"{value:.3f}"
+
+
+def percent(share):
+    """A share as a cell."""
+    return Cell("-" if share is None else f"{share:.1%}")
+
+
+def spaced(name):
+    """A name of `metrics.json` as words."""
+    return name.replace("_", " ")
+
+
+def _text(value: Any):
+    if isinstance(value, tuple):
+        return " ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
