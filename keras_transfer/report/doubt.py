@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from keras_transfer.report.tables import Cell, Table, ends, percent
+from keras_transfer.report.tables import Cell, Table, percent
 
 
 class Doubt(NamedTuple):
@@ -84,6 +84,9 @@ def _held(reliability, splits):
 
 
 def _row(name, unsure):
-    coverage, error = unsure["coverage"], unsure["error"]
-    shares = [percent(one["value"])._replace(note=ends(one)) for one in (coverage, error)]
-    return [Cell(name), *shares]
+    return [Cell(name), *(_percents(unsure[score]) for score in ("coverage", "error"))]
+
+
+def _percents(score):
+    ends = "" if score["low"] is None else f"{score['low']:.1%} to {score['high']:.1%}"
+    return percent(score["value"])._replace(note=ends)

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from keras_transfer.errors import count
+from keras_transfer.evaluate.splits import FEW
 
 ALIKE = 0.03  # F1: classes nearer than this are not called better or worse
 WIDE = 0.1  # of an interval: as much as most changes of settings gain or lose
@@ -116,13 +117,14 @@ def confused_pair(facts):
 
 
 def wide_interval(facts):
-    score = facts.scores[facts.headline]
+    score, n = facts.scores[facts.headline], facts.scores["n"]
+    if n < FEW:
+        return f"Score it on more examples: {n} say little."
     if score["low"] is None or score["high"] - score["low"] <= WIDE:
         return None
-    n, low, high = facts.scores["n"], score["low"], score["high"]
     return (
-        f"Score it on more examples: with {n} the interval is wide, {low:.3f} to {high:.3f}, and "
-        "changes of a few percent cannot be seen."
+        f"Score it on more examples: with {n} the interval is wide, {score['low']:.3f} to "
+        f"{score['high']:.3f}, and changes of a few percent cannot be seen."
     )
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from keras_transfer import progress
 from keras_transfer.environment import versions, write_text
 from keras_transfer.errors import UserError
+from keras_transfer.run.showing import Showing
 
 PARTIAL = ".partial"
 CHECK = "check.npz"  # examples on which an export must predict as the model does
 
 
-class Run:
+class Run(Showing):
     """One training's folder, and what is in it.
 
     Attributes:
@@ -217,11 +218,6 @@ class Run:
         first = f"Run({str(self.folder)!r})  {config.base}, {config.strategy}"
         offers = ".metrics .history .predictions .model .predict(path) .export(format)"
         return "\n".join([first, *lines, offers])
-
-    def _repr_html_(self):
-        from html import escape
-
-        return f"<pre>{escape(repr(self))}</pre>"
 
 
 def check_free(target, overwrite):

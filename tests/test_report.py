@@ -1,0 +1,349 @@
+"""report.html: one file that shows a run as it is, whatever its task, its names and its data."""
+
+import json
+import re
+import shutil
+from configparser import ConfigParser
+from fnmatch import fnmatch
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keras_transfer import transfer
+from keras_transfer.backend import load_keras
+from keras_transfer.cli.report import main
+from keras_transfer.errors import UserError
+from keras_transfer.report.html import render, write_report
+from keras_transfer.run.folder import Run
+from tests.support.browser import look_at
+from tests.support.drawing import KINDS, plant_classes
+
+EVIL = "<script>alert('&')</script>"
+SECTIONS = ["scores", "figures", "examples", "learning", "data", "repeat"]
+MOST_BYTES = 3_000_000
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def small_base():
+    keras = load_keras()
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    pixels = keras.Input((32, 32, 3), name="pixels")
+    x = layers.Conv2D(16, 3, strides=2, activation="relu", name="wide")(pixels)
+    return keras.Model(pixels, layers.Rescaling(1 / 255)(x), name="small")
+
+
+def plant_table(place, label_of, kinds=KINDS):
+    """Images with a metadata.csv; `label_of`: kind, number -> label. Every third is val."""
+    folder = plant_classes(place, {"pool": 18}, kinds=kinds)
+    lines = ["file_name,label,split"]
+    for kind in kinds:
+        for number in range(18):
+            label = str(label_of(kind, number)).replace('"', '""')
+            split = "val" if number % 3 == 0 else "train"
+            lines.append(f'pool/{kind}/{number:03d}.png,"{label}",{split}')
+    (folder / "metadata.csv").write_text("\n".join(lines))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A finished run of each kind of task, without exports."""
+    place = tmp_path_factory.mktemp("reports")
+    names = {"red": EVIL, "grey": "NA", "stripes": "stripes"}
+    both = {"red": "red|warm", "grey": "", "stripes": "stripes"}
+    sets = {
+        "names": plant_table(place / "a", lambda kind, _: names[kind]),
+        "two": plant_table(place / "b", lambda kind, _: kind, KINDS[1:]),
+        "labels": plant_table(place / "c", lambda kind, _: both[kind]),
+        "numbers": plant_table(place / "d", lambda kind, n: 10.5 * KINDS.index(kind) + n / 9),
+    }
+    (sets["two"] / "pool" / "red" / "004.png").write_bytes(b"no image")
+    settings = {"export": False, "quiet": True, "max_skipped": 0.2}
+    return {
+        name: transfer(folder, base=small_base(), out=place / name, **settings)
+        for name, folder in sets.items()
+    }
+
+
+@pytest.fixture
+def copied(runs, tmp_path):
+    """A copy of a run and of its data, to be spoilt."""
+
+    def copy(name):
+        run = runs[name]
+        data = shutil.copytree(run.config.data, tmp_path / "data")
+        folder = shutil.copytree(run.folder, tmp_path / "run")
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({**config, "data": str(data)}))
+        return Run.open(folder), data
+
+    return copy
+
+
+class Page(HTMLParser):
+    """What a reader finds: ids, tags, the texts of tables, all text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.ids, self.tags, self.tables, self.text, self.inside = [], [], [], "", False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.tags.append((tag, attributes))
+        self.ids += [attributes["id"]] if "id" in attributes else []
+        if tag == "table":
+            self.tables.append([])
+        if tag == "tr":
+            self.tables[-1].append([])
+        if tag in ("td", "th"):
+            self.inside = True
+            self.tables[-1][-1].append("")
+
+    def handle_endtag(self, tag):
+        self.inside = self.inside and tag not in ("td", "th")
+
+    def handle_data(self, data):
+        self.text += data
+        if self.inside:
+            self.tables[-1][-1][-1] += data
+
+
+def page_of(run):
+    return Page((run.folder / "report.html").read_text(encoding="utf-8"))
+
+
+KIND = pytest.mark.parametrize("kind", ["names", "two", "labels", "numbers"])
+
+
+@KIND
+def test_every_section_is_there_once(runs, kind):
+    page = page_of(runs[kind])
+    assert [name for name in page.ids if name in SECTIONS] == SECTIONS
+    assert "What to do next" in page.text
+    assert sum(tag == "svg" for tag, _ in page.tags) >= 3
+    assert sum(tag == "img" for tag, _ in page.tags) >= 12
+
+
+@KIND
+def test_it_needs_nothing_beside_it(runs, kind):
+    text = (runs[kind].folder / "report.html").read_text(encoding="utf-8")
+    assert len(text) < MOST_BYTES
+    assert "http" not in text
+    assert "url(" not in text.replace("url(#", "")
+    for tag, attributes in Page(text).tags:
+        assert tag not in ("script", "iframe", "object")
+        for name in ("src", "href"):
+            assert attributes.get(name, "#").startswith(("data:", "#"))
+        assert not [name for name in attributes if name.startswith("on")]
+
+
+@KIND
+def test_the_numbers_are_those_of_the_run(runs, kind):
+    run = runs[kind]
+    (head, *rows), parts = page_of(run).tables[0], page_of(run).tables[1]
+    for row, (split, scores) in zip(rows, run.metrics["splits"].items(), strict=True):
+        assert row[:3] == [split, str(scores["n"]), "no"]
+        for name, cell in zip(head[3:], row[3:], strict=True):
+            score = scores[name.replace(" ", "_")]
+            low, high = (f"{score[end]:.3f}" for end in ("low", "high"))
+            assert cell == f"{score['value']:.3f}{low} to {high}"
+    classes = list(run.metrics["splits"].values())[-1].get("per_class", {})
+    for row, (name, values) in zip(parts[1:], classes.items(), strict=bool(classes)):
+        assert row[0] == name
+        assert row[1] == str(values["n"])
+
+
+@KIND
+def test_the_same_run_gives_the_same_bytes_as_train_wrote(runs, kind):
+    run = runs[kind]
+    assert render(run) == (run.folder / "report.html").read_text(encoding="utf-8")
+    assert run.metrics["seconds"]["report"] > 0
+    assert run.info["seconds"] == run.metrics["seconds"]
+
+
+def test_names_are_shown_as_they_are_and_never_run(runs):
+    text = (runs["names"].folder / "report.html").read_text(encoding="utf-8")
+    assert "<script" not in text
+    page = Page(text)
+    assert [EVIL, "12", "6"] in page.tables[2]
+    assert ["NA", "12", "6"] in page.tables[2]
+    assert "Best at" not in page.text or EVIL in page.text
+
+
+def test_skipped_examples_are_named_with_their_reason(runs):
+    page = page_of(runs["two"])
+    assert ["reason", "examples", "which"] in [table[0] for table in page.tables]
+    (row,) = next(table for table in page.tables if table[0][0] == "reason")[1:]
+    assert row[1:] == ["1", "pool/red/004.png"]
+    assert "1 example that could not be read" in page.text
+    assert "Every example could be read" not in page.text
+    assert "Every example could be read" in page_of(runs["names"]).text
+
+
+def test_where_the_data_is_gone_it_says_so_in_one_line(copied):
+    run, data = copied("names")
+    shutil.rmtree(data)
+    page = Page(render(run))
+    assert page.text.count("The examples cannot be shown") == 1
+    assert not [tag for tag, _ in page.tags if tag == "img"]
+    assert "Least certain" in page.text
+
+
+def test_examples_that_have_moved_are_shown_from_where_they_are(copied, tmp_path, capsys):
+    run, data = copied("names")
+    moved = data.rename(tmp_path / "moved")
+    (run.folder / "report.html").unlink()
+    assert main(["--model", str(run.folder), "--data", str(moved), "--json"]) == 0
+    written = json.loads(capsys.readouterr().out)["report"]
+    assert written == str(run.folder / "report.html")
+    assert len([tag for tag, _ in page_of(run).tags if tag == "img"]) >= 12
+
+
+def test_a_file_that_has_changed_since_is_not_shown(copied):
+    run, data = copied("names")
+    before = render(run).count("<img")
+    shutil.copy(data / "pool" / "red" / "000.png", data / "pool" / "grey" / "000.png")
+    after = render(run).count("<img")
+    assert 0 < after < before
+
+
+def test_maps_are_shown_over_what_the_model_saw(runs):
+    seen = []
+
+    def explain(pixels):
+        seen.append(pixels)
+        heat = np.zeros(pixels.shape[:3], np.float32)
+        heat[:, :16] = 1
+        return heat
+
+    run = runs["names"]
+    text = render(run, explain=explain)
+    assert {(p.dtype.name, p.shape[1:]) for p in seen} == {("uint8", (32, 32, 3))}
+    assert text.count('alt="where the model looked') == sum(len(p) for p in seen)
+
+
+def test_a_run_that_was_never_calibrated_has_no_such_section(copied):
+    run, _ = copied("two")
+    assert "doubt" not in Page(render(run)).ids
+    share = {"value": 0.4, "low": 0.3, "high": 0.5}
+    facts = {
+        "schema": 1,
+        "split": "train",
+        "examples": 24,
+        "out_of_fold": True,
+        "temperature": 1.5,
+        "unsure": {
+            "error_rate": 0.02,
+            "threshold": 0.83,
+            "error": {"value": 0.02, "low": 0.0, "high": 0.1},
+            "coverage": share,
+            "useful": True,
+        },
+        "thresholds": {"f1": 0.25},
+        "unlike_training": {"threshold": 3.0, "percentile": 95},
+    }
+    (run.folder / "reliability.json").write_text(json.dumps(facts))
+    page = Page(render(run))
+    assert "doubt" in page.ids
+    assert "under 0.83 is called unsure" in page.text
+    assert "on only 40% of the examples" in page.text
+    rows = [row for table in page.tables for row in table]
+    assert ["train (chosen on)", "40.0%30.0% to 50.0%", "2.0%0.0% to 10.0%"] in rows
+    bare = {**facts, "temperature": None, "unsure": None, "thresholds": {}, "unlike_training": None}
+    (run.folder / "reliability.json").write_text(json.dumps(bare))
+    assert "chosen on 24 examples of train" in Page(render(run)).text
+
+
+def test_exports_and_the_command_are_shown(finished):
+    run, photos = finished
+    page = page_of(run)
+    assert "exports" in page.ids
+    files = next(table for table in page.tables if table[0][0] == "file")
+    assert [row[0] for row in files[1:]] == ["saved_model", "model.tflite"]
+    assert f"keras-transfer train --data {photos} --image-size 64" in page.text
+
+
+def test_a_run_without_a_report_on_request(runs, tmp_path):
+    data = runs["two"].config.data
+    settings = {"export": False, "quiet": True, "max_skipped": 0.2, "report": False}
+    run = transfer(data, base=small_base(), out=tmp_path / "run", **settings)
+    assert not (run.folder / "report.html").exists()
+    assert write_report(run).exists()
+
+
+def test_arrays_are_shown_by_train_and_asked_for_later(tmp_path):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 255, (24, 20, 30, 3), dtype=np.uint8)
+    labels = np.arange(24) % 2
+    pixels[labels == 1, :10] = 0
+    settings = {"export": False, "quiet": True, "base": small_base()}
+    run = transfer((pixels, labels), out=tmp_path / "run", **settings)
+    assert sum(tag == "img" for tag, _ in page_of(run).tags) >= 8
+    assert "Name them with --data" in Page(render(run)).text
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--model", "{empty}"], "no run here"),
+        (["--model", "{run}", "--out", "{empty}"], "needs the name of a file"),
+        (["--model", "{run}", "--out", ""], "--out is empty"),
+        (["--model", "{run}", "--out", "{run}/run.json/x.html"], "cannot be written"),
+        (["--model", "{run}", "--data", "{empty}/nowhere"], "no such data"),
+    ],
+)
+def test_bad_input_is_one_line_and_changes_nothing(runs, tmp_path, capsys, flags, message):
+    (tmp_path / "empty").mkdir()
+    places = {"run": str(runs["two"].folder), "empty": str(tmp_path / "empty")}
+    before = (runs["two"].folder / "report.html").read_bytes()
+    assert main([flag.format(**places) for flag in flags]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert (tmp_path / "empty").is_dir()
+    assert (runs["two"].folder / "report.html").read_bytes() == before
+
+
+def test_python_shows_the_same_figures(runs):
+    run = runs["two"]
+    assert run.plot_confusion().axes[0].get_title() == "Confusion matrix"
+    assert run.plot_reliability().axes[0].get_xlabel() == "mean confidence"
+    assert run.plot_history().axes[0].get_xscale() == "log"
+    with pytest.raises(UserError, match="no figure confusion"):
+        runs["numbers"].plot_confusion()
+    assert len(runs["numbers"].show_mistakes(most=5).axes) == 5
+    shown = run._repr_html_()
+    assert "<svg" in shown
+    assert "val" in shown
+    assert "<script" not in runs["names"]._repr_html_()
+
+
+def test_an_installed_package_has_the_page():
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    patterns = setup["options.package_data"]["keras_transfer.report"].split(", ")
+    others = [p for p in (ROOT / "keras_transfer").rglob("*") if p.suffix in (".html", ".css")]
+    assert {p.name for p in others} == {"page.html", "style.css"}
+    assert all(any(fnmatch(file.name, p) for p in patterns) for file in others)
+    assert {file.parent.name for file in others} == {"report"}
+
+
+@pytest.mark.slow
+@KIND
+def test_a_browser_shows_it_without_a_complaint_or_a_request(runs, tmp_path, kind):
+    found = look_at(runs[kind].folder / "report.html", tmp_path)
+    assert found["console"] == []
+    assert found["requests"] == []
+    assert found["images"] >= 12
+    assert found["broken"] == 0
+    assert found["wider"] == 0
+
+
+def test_pixels_stay_numbers_of_the_style():
+    style = (ROOT / "keras_transfer" / "report" / "style.css").read_text()
+    assert re.search(r"prefers-color-scheme: dark", style)
+    assert re.search(r"@media print", style)
