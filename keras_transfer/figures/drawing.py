@@ -150,7 +150,8 @@ def _(figure: Lines, axes, palette):
     if figure.marked:
         at, text = figure.marked
         _dashed(axes.axvline(at), palette)
-        axes.annotate(f" {text} ", (at, 1), xycoords=("data", "axes fraction"), **_side(figure))
+        place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+        axes.annotate(text, (at, 1), va="top", **place, **_side(figure))
     if figure.log_x:
         axes.set_xscale("log")
     axes.set_xlim(figure.x_limits)
@@ -189,7 +190,7 @@ def _side(figure):
     """On which side of its line a text has more room."""
     x = [value for line in figure.lines for value in line.x]
     right = sum(value > figure.marked[0] for value in x) >= len(x) / 2
-    return {"va": "top", "ha": "left" if right else "right"}
+    return {"ha": "left", "xytext": (4, 0)} if right else {"ha": "right", "xytext": (-4, 0)}
 
 
 def _dashed(line, palette):

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from keras_transfer.report.tables import Cell, Table, percent
+from keras_transfer.report.tables import Cell, Table, in_percent, percent
 
 
 class Doubt(NamedTuple):
@@ -46,14 +46,15 @@ def _unsure(reliability):
     unsure = reliability.get("unsure")
     if not unsure:
         return None
+    error = in_percent(unsure["error_rate"])
     if unsure["threshold"] is None or not unsure["useful"]:
         return (
-            f"No confidence keeps the error under {unsure['error_rate']:.0%} for a useful share of "
-            "examples: no prediction should be taken without a look."
+            f"No confidence keeps the error under {error} for a useful share of examples: no "
+            "prediction should be taken without a look."
         )
     return (
         f"A prediction with a confidence under {unsure['threshold']:.3g} is called unsure, so that "
-        f"about {unsure['error_rate']:.0%} of the others are wrong."
+        f"about {error} of the others are wrong."
     )
 
 
@@ -88,5 +89,7 @@ def _row(name, unsure):
 
 
 def _percents(score):
+    if score is None or score["value"] is None:
+        return Cell("-")
     ends = "" if score["low"] is None else f"{score['low']:.1%} to {score['high']:.1%}"
     return percent(score["value"])._replace(note=ends)

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from keras_transfer.errors import count
 from keras_transfer.evaluate.splits import FEW
+from keras_transfer.report.tables import in_percent, spaced
 
 ALIKE = 0.03  # F1: classes nearer than this are not called better or worse
 WIDE = 0.1  # of an interval: as much as most changes of settings gain or lose
@@ -58,7 +59,7 @@ def headline(facts):
     score = facts.scores[facts.headline]
     if score["value"] is None:
         return None
-    name, n = facts.headline.replace("_", " "), count(facts.scores["n"], "example")
+    name, n = spaced(facts.headline), count(facts.scores["n"], "example")
     if facts.scores["used_for_selection"]:
         selected = "which also selected something: expect less of new ones"
     else:
@@ -66,22 +67,28 @@ def headline(facts):
     return f"On {n} of {facts.split}, {selected}, {name} is {in_words(score)}."
 
 
+def mean_error(facts):
+    error = facts.scores.get("mae")
+    return error and f"Its predictions are off by {in_words(error)} on average."
+
+
 def best_classes(facts):
     ranked = _ranked(facts)
     if len(ranked) < 2 or ranked[0][1] - ranked[-1][1] < ALIKE:
-        return f"All {len(ranked)} classes do about equally well." if len(ranked) > 1 else None
+        every = "Both" if len(ranked) == 2 else f"All {len(ranked)}"
+        return f"{every} classes do about equally well." if len(ranked) > 1 else None
     first = [pair for pair in ranked[:2] if pair[1] - ranked[-1][1] >= ALIKE]
     return f"Best at {' and '.join(_f1(facts, name) for name, _ in first)}."
 
 
 def sure_enough(facts):
     unsure = facts.reliability.get("unsure")
-    if not unsure or not unsure["useful"] or unsure["coverage"]["value"] < USEFUL_COVERAGE:
+    if not unsure or not unsure["useful"] or covered(unsure) < USEFUL_COVERAGE:
         return None
-    covered, error = unsure["coverage"]["value"], unsure["error"]
+    share, error = in_percent(covered(unsure)), in_percent(unsure["error"]["value"])
     return (
-        f"Of the {covered:.0%} of predictions with a confidence of at least "
-        f"{unsure['threshold']:.3g}, {error['value']:.1%} are wrong; the rest can be called unsure."
+        f"Of the {share} of predictions with a confidence of at least {unsure['threshold']:.3g}, "
+        f"{error} are wrong; the rest can be called unsure."
     )
 
 
@@ -95,7 +102,7 @@ def worst_class(facts):
     text = f"Weakest at {_f1(facts, name)}: {hits} of {found['n']} are found"
     if precision is None:
         return f"{text}."
-    return f"{text}, and {precision:.0%} of what is called {name} is."
+    return f"{text}, and {in_percent(precision)} of what is called {name} is."
 
 
 def confused_pair(facts):
@@ -113,7 +120,7 @@ def confused_pair(facts):
         return None
     number, row, column = max(wrong, key=lambda one: one[0])
     times = f"{number} of {sum(confusion[row])} times"
-    return f"Most often confused: {names[row]} is taken for {names[column]}, {times}."
+    return f"Most often confused: {names[row]} taken for {names[column]}, {times}."
 
 
 def wide_interval(facts):
@@ -152,12 +159,12 @@ def uneven(facts):
 
 def low_coverage(facts):
     unsure = facts.reliability.get("unsure")
-    if not unsure or unsure["coverage"]["value"] >= USEFUL_COVERAGE:
+    if not unsure or covered(unsure) >= USEFUL_COVERAGE:
         return None
-    error, covered = unsure["error_rate"], unsure["coverage"]["value"]
+    error, share = in_percent(unsure["error_rate"]), in_percent(covered(unsure))
     return (
-        f"It is sure enough for an error of {error:.0%} on only {covered:.0%} of the examples: let "
-        "people check the others, or accept more errors with a higher --error-rate."
+        f"It is sure enough for an error of {error} on only {share} of the examples: let people "
+        "check the others, or accept more errors with a higher --error-rate."
     )
 
 
@@ -207,7 +214,7 @@ def failed_exports(facts):
     return f"Do not ship {entry['path']}: {entry['reason']}."
 
 
-STRENGTHS = (headline, best_classes, sure_enough)
+STRENGTHS = (headline, mean_error, best_classes, sure_enough)
 WEAKNESSES = (worst_class, confused_pair)
 NEXT = (
     failed_exports,
@@ -222,11 +229,17 @@ NEXT = (
 )
 
 
+def covered(unsure):
+    """The share of examples on which predictions are sure."""
+    coverage = unsure["coverage"]
+    return (coverage and coverage["value"]) or 0.0
+
+
 def _ranked(facts):
     """(class, F1) from the best to the worst; without those that have none."""
     classes = facts.scores.get("per_class", {})
-    found = [(name, values["f1"]) for name, values in classes.items() if values["n"]]
-    return sorted(found, key=lambda pair: -(pair[1] or 0.0))
+    found = [(name, values["f1"] or 0.0) for name, values in classes.items() if values["n"]]
+    return sorted(found, key=lambda pair: -pair[1])
 
 
 def _f1(facts, name):

@@ -8,6 +8,7 @@ from keras_transfer.bases.table import BASES
 from keras_transfer.config import IN_MEMORY, config_class
 
 MOST_ROWS = 200
+ABBREVIATIONS = {"f1": "F1", "r2": "R2", "mae": "MAE", "rmse": "RMSE"}
 
 
 class Cell(NamedTuple):
@@ -140,9 +141,14 @@ def percent(share):
     return Cell("-" if share is None else f"{share:.1%}")
 
 
+def in_percent(share):
+    """A share in a sentence."""
+    return f"{100 * share:.3g} %"
+
+
 def spaced(name):
     """A name of `metrics.json` as words."""
-    return name.replace("_", " ")
+    return " ".join(ABBREVIATIONS.get(word, word) for word in name.split("_"))
 
 
 def _text(value: Any):
