@@ -26,6 +26,7 @@ def facts(**changes):
     whole = {
         "split": "test",
         "scores": scores,
+        "others": {"val": {"accuracy": interval(0.96)}},
         "headline": "accuracy",
         "training": {"ants": 100, "bees": 100},
         "duplicates": [],
@@ -66,7 +67,7 @@ def test_the_worst_class_and_the_most_confused_pair_are_named():
     good, weak, _ = summarise(facts(scores=scores))
     assert "Best at ants (F1 0.950)." in good
     assert weak == [
-        "Weakest at bees (F1 0.700): 70 of 100 are found, and 90 % of what is called bees is.",
+        "Weakest at bees (F1 0.700): 70 of 100 are found, and 90 % of those called bees are right.",
         "Most often confused: bees taken for ants, 30 of 100 times.",
     ]
 
@@ -99,6 +100,10 @@ UNSURE = {
         ({"scores": {"accuracy": interval(0.95, 0.2)}}, "the interval is wide, 0.850 to 1.050"),
         ({"scores": {"n": 20}}, "20 say little"),
         ({"scores": {"accuracy": interval(0.8)}}, "Try --strategy fine_tuning"),
+        (
+            {"others": {"val": {"accuracy": interval(0.995)}}},
+            "test is harder than val (0.950 against 0.995, more than chance)",
+        ),
         ({"scores": {"mae": interval(3)}}, "off by 3.000"),
         ({"training": {"ants": 100, "bees": 19}}, "Add training examples of bees (19)"),
         ({"training": {"ants": 500, "bees": 90}}, "try --class-weight balanced"),

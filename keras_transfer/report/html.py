@@ -65,12 +65,13 @@ def contents(run, thumbnails=None, explain=None):
     """All that the page shows: {name in the template: value}."""
     spec, metrics, config = read_spec(run.folder / "model.keras"), run.metrics, run.config
     task = load_task(spec)
-    split, scores = list(metrics["splits"].items())[-1]
+    *others, (split, scores) = metrics["splits"].items()
     data, certificate, history = read_data(run, task), run.certificate, run.history
     reliability = run.reliability
     facts = Facts(
         split,
         scores,
+        dict(others),
         task.headline,
         data.training,
         data.duplicates,

@@ -20,6 +20,7 @@ class Facts(NamedTuple):
 
     Attributes:
         split: the split that is described; scores: its scores, as in `metrics.json`.
+        others: {split: scores} of those before it.
         headline: the name of the score to show first.
         training: {name of a class or label: examples in train}; empty for numbers.
         duplicates: of `data.splits.find_duplicates`.
@@ -30,6 +31,7 @@ class Facts(NamedTuple):
 
     split: str
     scores: dict[str, Any]
+    others: dict[str, dict[str, Any]]
     headline: str
     training: dict[str, int]
     duplicates: list
@@ -102,7 +104,7 @@ def worst_class(facts):
     text = f"Weakest at {_f1(facts, name)}: {hits} of {found['n']} are found"
     if precision is None:
         return f"{text}."
-    return f"{text}, and {in_percent(precision)} of what is called {name} is."
+    return f"{text}, and {in_percent(precision)} of those called {name} are right."
 
 
 def confused_pair(facts):
@@ -121,6 +123,19 @@ def confused_pair(facts):
     number, row, column = max(wrong, key=lambda one: one[0])
     times = f"{number} of {sum(confusion[row])} times"
     return f"Most often confused: {names[row]} taken for {names[column]}, {times}."
+
+
+def harder_split(facts):
+    score = facts.scores[facts.headline]
+    for split, scores in facts.others.items():
+        other = scores[facts.headline]
+        if None in (score["high"], other["low"]) or score["high"] >= other["low"]:
+            continue
+        return (
+            f"{facts.split} is harder than {split} ({score['value']:.3f} against "
+            f"{other['value']:.3f}, more than chance): its examples differ from those in train."
+        )
+    return None
 
 
 def wide_interval(facts):
@@ -215,7 +230,7 @@ def failed_exports(facts):
 
 
 STRENGTHS = (headline, mean_error, best_classes, sure_enough)
-WEAKNESSES = (worst_class, confused_pair)
+WEAKNESSES = (harder_split, worst_class, confused_pair)
 NEXT = (
     failed_exports,
     duplicates,

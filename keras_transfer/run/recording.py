@@ -29,7 +29,8 @@ def recording(target, config, dataset, overwrite=False):
     """
     run = Run.create(target, overwrite)
     # a run may be looked at from another folder than the one it was begun in
-    place = os.path.abspath(config.data) if os.path.exists(config.data) else config.data
+    is_path = config.data != "demo" and os.path.exists(config.data)  # which may stand here too
+    place = os.path.abspath(config.data) if is_path else config.data
     run.write_text("config.json", replace(config, data=place).to_json())
     run.write_text("classes.txt", name_lines(dataset.task.outputs))
     dataset.examples.skipped.to_csv(run.folder / "skipped.csv", index=False)
