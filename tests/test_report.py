@@ -314,6 +314,7 @@ def test_python_shows_the_same_figures(runs):
     assert run.plot_history().axes[0].get_xscale() == "log"
     with pytest.raises(UserError, match="no figure confusion"):
         runs["numbers"].plot_confusion()
+    assert run.plot_history()._repr_png_().startswith(b"\x89PNG")
     assert len(runs["numbers"].show_mistakes(most=5).axes) == 5
     shown = run._repr_html_()
     assert "<svg" in shown

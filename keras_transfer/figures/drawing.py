@@ -1,6 +1,7 @@
 """A figure drawn with matplotlib, without pyplot: nothing of the process changes."""
 
 import functools
+import io
 from typing import NamedTuple
 
 from keras_transfer.evaluate.figures import Bars, Lines, Matrix, Scatter
@@ -64,13 +65,26 @@ def settings(palette=PAPER):
     }
 
 
+@functools.cache
+def figure_class():
+    """matplotlib's Figure, which a notebook shows although pyplot knows nothing of it."""
+    from matplotlib.figure import Figure
+
+    class Shown(Figure):
+        def _repr_png_(self):
+            file = io.BytesIO()
+            self.savefig(file, format="png")
+            return file.getvalue()
+
+    return Shown
+
+
 def make_figure(figure, palette=PAPER, titled=True):
     """A matplotlib Figure of one of `evaluate.figures`."""
     from matplotlib import rc_context
-    from matplotlib.figure import Figure
 
     with rc_context(settings(palette)):
-        made = Figure(figsize=size_of(figure), layout="constrained")
+        made = figure_class()(figsize=size_of(figure), layout="constrained")
         axes = made.add_subplot()
         draw(figure, axes, palette)
         if titled:
@@ -198,7 +212,10 @@ def _dashed(line, palette):
 
 
 def _short(text):
-    return _literal(text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…")
+    """A name of at most LONGEST_NAME letters: what distinguishes long ones is mostly at an end."""
+    if len(text) > LONGEST_NAME:
+        text = f"{text[: LONGEST_NAME // 2 - 1]}…{text[-LONGEST_NAME // 2 :]}"
+    return _literal(text)
 
 
 def _literal(text):

@@ -39,8 +39,7 @@ class Showing:
         Raises:
             UserError: the examples are gone.
         """
-        from matplotlib.figure import Figure
-
+        from keras_transfer.figures.drawing import figure_class
         from keras_transfer.inputs import find_modality
         from keras_transfer.run.results import find_references, read_scored, worst
 
@@ -48,7 +47,7 @@ class Showing:
         rows = scored.table.iloc[worst(scored, most)] if scored else ()
         modality = find_modality(self.config.modality)
         height = max(1, -(-len(rows) // ROW))
-        figure = Figure(figsize=(2.4 * ROW, 2.6 * height), layout="constrained")
+        figure = figure_class()(figsize=(2.4 * ROW, 2.6 * height), layout="constrained")
         for place, (_, row) in enumerate(rows.iterrows() if len(rows) else (), start=1):
             axes = figure.add_subplot(height, ROW, place)
             reference = references.get(row["path"])
@@ -72,4 +71,5 @@ class Showing:
             return []
         figures = list(figures_of(self).values())
         chosen = [*figures[1 : SMALL + 1], *figures[:1]][:SMALL]
-        return [f'<div style="{COLUMN}">{to_svg(figure)}</div>' for figure in chosen]
+        shown = [(escape(figure.title), to_svg(figure)) for figure in chosen]
+        return [f'<div style="{COLUMN}"><b>{title}</b>{svg}</div>' for title, svg in shown]
