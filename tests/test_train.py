@@ -29,6 +29,7 @@ def test_a_run_holds_what_it_should(finished):
         "metrics.json",
         "model.keras",
         "predictions.csv",
+        "report.html",
         "run.json",
         "splits.csv",
     }
@@ -60,6 +61,7 @@ def test_metrics_have_the_shape_that_others_read(finished):
         "fit",
         "evaluate",
         "export",
+        "report",
     }
 
 

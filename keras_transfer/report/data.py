@@ -51,7 +51,7 @@ def _members(table, task):
     """{name of an output: names of the examples that carry it}."""
     found = {}
     for path, text in zip(table["path"], table["label"], strict=True):
-        for name in task.carried_names(task.read_label(text)):
+        for name in task.carried_names(text):
             found.setdefault(name, []).append(path)
     return found
 

@@ -200,8 +200,12 @@ class Task:
         """Figures of a split, those that say most first: a tuple of `evaluate.figures`."""
         return ()
 
-    def carried_names(self, label):
-        """Names of the outputs that an example of this label carries; none of plain numbers."""
+    def carried_names(self, text):
+        """Names of the outputs that an example carries; none of plain numbers.
+
+        Args:
+            text: its label, as `label_text` writes it.
+        """
         return ()
 
     def read_label(self, text):

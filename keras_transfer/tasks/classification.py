@@ -143,8 +143,8 @@ class Classification(Task):
             curves.precision_recall(truths, predictions, self.outputs),
         )
 
-    def carried_names(self, label):
-        return (str(label),)
+    def carried_names(self, text):
+        return (text,)
 
     def decode(self, prediction):
         return self.outputs[int(np.argmax(prediction))]

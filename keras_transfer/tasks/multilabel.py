@@ -159,8 +159,8 @@ class Multilabel(Task):
             curves.coverage_error(self.confidence(predictions), self.wrong(targets, predictions)),
         )
 
-    def carried_names(self, label):
-        return label
+    def carried_names(self, text):
+        return self.read_label(text)
 
     def decode(self, prediction):
         """The labels at or above the threshold, joined by a bar."""
