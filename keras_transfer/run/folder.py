@@ -10,6 +10,8 @@ from keras_transfer.environment import versions, write_text
 from keras_transfer.errors import UserError
 
 PARTIAL = ".partial"
+RELIABILITY = "reliability.json"
+REFERENCES = "training_features.npz"  # what new examples are compared with
 CHECK = "check.npz"  # examples on which an export must predict as the model does
 
 
@@ -175,6 +177,25 @@ class Run:
         from keras_transfer.export.certificate import read_certificate
 
         return read_certificate(self.folder / "exports")
+
+    @property
+    def reliability(self):
+        """`reliability.json` as a dict: temperature, thresholds and what they cost; or empty."""
+        file = self.folder / RELIABILITY
+        return json.loads(file.read_text()) if file.is_file() else {}
+
+    def write_reliability(self, record, references):
+        """Keep how far predictions can be relied on.
+
+        Args:
+            record: for `reliability.json`; references: features (m, f) of training examples.
+        """
+        import numpy as np
+
+        if record:
+            self.write_text(RELIABILITY, json.dumps(record, indent=2) + "\n")
+        if references is not None:
+            np.savez(self.folder / REFERENCES, features=references)
 
     @property
     def check_examples(self):
