@@ -61,6 +61,7 @@ def run_transfer(config, data, out=None, overwrite=False):
             write_results,
         )
         from keras_transfer.strategies import find_strategy
+        from keras_transfer.strategies.common.reliability import settle
     with clock("read"):
         spec = check(config)
         check_target(out, overwrite)
@@ -76,12 +77,14 @@ def run_transfer(config, data, out=None, overwrite=False):
                 fitted = find_strategy(config.strategy).fit(model, dataset, features, config)
             clock.move("fit", "extract", features.seconds)
             with clock("evaluate"):
-                scores, predictions = evaluate(fitted, dataset, features, config.seed)
+                reliability = settle(fitted, dataset, features, config)
+                thresholds = reliability.thresholds
+                scores, predictions = evaluate(fitted, dataset, features, thresholds, config.seed)
         # features of val and test are computed when they are asked for
         clock.move("evaluate", "extract", features.seconds - clock.seconds["extract"])
         with clock("write"):
-            model_spec = spec_of(dataset, base_name(config.base))
-            write_results(run, fitted, model_spec, dataset, predictions)
+            model_spec = spec_of(dataset, base_name(config.base), thresholds)
+            write_results(run, fitted, model_spec, dataset, predictions, reliability)
         with clock("export"):
             if config.export:
                 export(run, fitted, model_spec, dataset, config.seed)
@@ -137,7 +140,7 @@ def choose_target(out, name, config):
     return next_folder(name, base_name(config.base), config.strategy)
 
 
-def evaluate(fitted, dataset, features, seed):
+def evaluate(fitted, dataset, features, thresholds, seed):
     """(the `splits` of metrics.json, {split: predictions}) on val and test."""
     import numpy as np
 
@@ -159,6 +162,7 @@ def evaluate(fitted, dataset, features, seed):
         concatenate(list(predictions.values())),
         (fitted.selected_on,),
         seed,
+        thresholds,
     )
     for split, score in scores.items():
         if score["n"] < FEW:

@@ -23,8 +23,8 @@ from keras_transfer.strategies.common.judging import (
     Judgement,
     clearly_better,
     judge,
-    set_temperature,
 )
+from keras_transfer.strategies.common.temperature import set_temperature
 from keras_transfer.tasks import make_task
 from keras_transfer.tasks.classification import Classification
 from tests.support.drawing import KINDS, draw

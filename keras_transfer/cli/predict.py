@@ -10,6 +10,8 @@ import tyro
 
 from keras_transfer.cli.command import BELOW_BAR, DONE, Talk, run_guarded
 
+REMARKS = {"unsure": "unsure", "unlike_training": "unlike training"}  # key: what the table says
+
 
 @dataclass(frozen=True, kw_only=True)
 class PredictArguments(Talk):
@@ -55,10 +57,11 @@ def _print_csv(results):
     writer = csv.writer(sys.stdout)
     most = max(len(_pairs(result)) for result in results)
     columns = [f"{column}_{place}" for place in range(1, most + 1) for column in ("name", "p")]
-    writer.writerow(["path", "predicted", *columns, "error"])
+    writer.writerow(["path", "predicted", *columns, *REMARKS, "error"])
     for result in results:
         flat = [value for pair in _pairs(result) for value in pair]
         flat += [""] * (2 * most - len(flat))
+        flat += [result.get(remark, "") for remark in REMARKS]
         writer.writerow([result["path"], result.get("predicted", ""), *flat, result.get("error")])
 
 
@@ -68,14 +71,15 @@ def _print_table(results):
     from keras_transfer.report.text import render
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("file", "predicted", "how sure"):
+    for column in ("file", "predicted", "how sure", ""):
         table.add_column(column, overflow="fold")
     for result in results:
         if "error" in result:
             table.add_row(result["path"], "-", f"cannot be read: {result['error']}")
             continue
         sure = "  ".join(f"{name} {value:.3f}" for name, value in _pairs(result))
-        table.add_row(result["path"], result["predicted"], sure)
+        remarks = [text for remark, text in REMARKS.items() if result.get(remark)]
+        table.add_row(result["path"], result["predicted"], sure, ", ".join(remarks))
     print(render(table, 160))
 
 

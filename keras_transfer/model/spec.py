@@ -18,6 +18,9 @@ class ModelSpec(NamedTuple):
         base: the name of the pretrained network.
         inputs: how an example becomes the arrays that the model takes.
         task_settings: what the task needs besides, for example the spread of the labels.
+        thresholds: what predictions are decided by: `unsure`, the confidence below which one is
+            called unsure; `unlike_training`, the distance beyond which an example is; and the
+            task's own.
     """
 
     task: str
@@ -25,6 +28,7 @@ class ModelSpec(NamedTuple):
     base: str
     inputs: InputSpec
     task_settings: dict[str, Any] = {}  # noqa: RUF012
+    thresholds: dict[str, Any] = {}  # noqa: RUF012
 
 
 def spec_to_json(spec):

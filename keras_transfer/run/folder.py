@@ -11,6 +11,8 @@ from keras_transfer.errors import UserError
 from keras_transfer.run.showing import Showing
 
 PARTIAL = ".partial"
+RELIABILITY = "reliability.json"
+REFERENCES = "training_features.npz"  # what new examples are compared with
 CHECK = "check.npz"  # examples on which an export must predict as the model does
 
 
@@ -126,12 +128,6 @@ class Run(Showing):
         return pd.read_csv(self.folder / "predictions.csv", dtype=texts, keep_default_na=False)
 
     @property
-    def reliability(self):
-        """`reliability.json` as a dict: calibration, and when to doubt; empty without it."""
-        file = self.folder / "reliability.json"
-        return json.loads(file.read_text()) if file.is_file() else {}
-
-    @property
     def predictor(self):
         """The model, with what it takes and gives."""
         from keras_transfer.run.predictor import Predictor
@@ -184,6 +180,25 @@ class Run(Showing):
         from keras_transfer.export.certificate import read_certificate
 
         return read_certificate(self.folder / "exports")
+
+    @property
+    def reliability(self):
+        """`reliability.json` as a dict: temperature, thresholds and what they cost; or empty."""
+        file = self.folder / RELIABILITY
+        return json.loads(file.read_text()) if file.is_file() else {}
+
+    def write_reliability(self, record, references):
+        """Keep how far predictions can be relied on.
+
+        Args:
+            record: for `reliability.json`; references: features (m, f) of training examples.
+        """
+        import numpy as np
+
+        if record:
+            self.write_text(RELIABILITY, json.dumps(record, indent=2) + "\n")
+        if references is not None:
+            np.savez(self.folder / REFERENCES, features=references)
 
     @property
     def check_examples(self):

@@ -13,10 +13,12 @@ from keras_transfer.data.examples import WORKERS, check_skipped, read_examples
 from keras_transfer.data.sources.specs import read_source
 from keras_transfer.errors import ExampleError, UserError
 from keras_transfer.evaluate.splits import score_splits
+from keras_transfer.evaluate.unsure import is_unsure
 from keras_transfer.export import find_export, open_export
 from keras_transfer.inputs import find_modality
-from keras_transfer.inputs.common.arrays import stack, take
+from keras_transfer.inputs.common.arrays import count, stack, take
 from keras_transfer.model.keras_file import load_keras_file
+from keras_transfer.run.compared import read_compared
 from keras_transfer.run.roles import ROLES, read_roles
 from keras_transfer.runtimes.batching import BATCH_SIZE, predict_examples
 from keras_transfer.runtimes.keras import KerasRuntime
@@ -33,12 +35,15 @@ class Predictor:
         model: `keras.Model`, raw inputs in, predictions out; None for an exported file.
         learned: {sha256: role} of the examples that trained it or selected something; empty where
             the model's file stands alone.
+        compared: what compares examples with those that trained the model (see `run.compared`);
+            None where the model's file stands alone, or of an exported file.
     """
 
     runtime: Any
     spec: Any
     model: Any = None
     learned: dict = field(default_factory=dict, repr=False)
+    compared: Any = field(default=None, repr=False)
 
     @classmethod
     def load(cls, path):
@@ -46,7 +51,8 @@ class Predictor:
         file = model_file(path)
         if file.suffix == ".keras":
             model, spec = load_keras_file(file)
-            return cls(KerasRuntime(model), spec, model, read_roles(file.parent))
+            compared = read_compared(file.parent, model, spec)
+            return cls(KerasRuntime(model), spec, model, read_roles(file.parent), compared)
         exported = open_export(file)
         if exported.spec is None:
             advice = "Only files that keras_transfer exported can be used here"
@@ -82,7 +88,9 @@ class Predictor:
         """A list of dicts, one a file, in the order of `find_examples(paths)`.
 
         Each has `path` and either `error`, or `predicted` and what the task's `to_json` gives: the
-        `probabilities` of the `top` likeliest, or `values`.
+        `probabilities` of the `top` likeliest, or `values`. Where the model can tell: `unsure`,
+        whether more predictions of such a confidence are wrong than was wanted, and
+        `unlike_training`, whether the example is unlike those that it learned from.
         """
         files = find_examples(paths, self.modality)
         load_tensorflow()  # before the bar: stderr is held back meanwhile
@@ -104,22 +112,34 @@ class Predictor:
         with ThreadPoolExecutor(WORKERS) as pool:
             loaded = list(pool.map(load, files))
         good = [arrays for arrays in loaded if not isinstance(arrays, str)]
-        predictions, task, results, place = (
-            good and self.predict_arrays(stack(good)),
-            self.task,
-            [],
-            0,
+        found = iter(self._judged(stack(good)) if good else ())
+        return [
+            {"path": str(file), "error": arrays}
+            if isinstance(arrays, str)
+            else {"path": str(file), **self._shown(*next(found), top)}
+            for file, arrays in zip(files, loaded, strict=True)
+        ]
+
+    def _judged(self, inputs):
+        """(prediction, whether it is unsure, whether the example is unlike training) of each.
+
+        The last two are None where the model cannot tell.
+        """
+        predictions, unlike = (
+            self.compared(inputs) if self.compared else (self.runtime(inputs), None)
         )
-        for file, arrays in zip(files, loaded, strict=True):
-            result = {"path": str(file)}
-            if isinstance(arrays, str):
-                result["error"] = arrays
-            else:
-                prediction = take(predictions, place)
-                result |= {"predicted": task.decode(prediction), **task.to_json(prediction, top)}
-                place += 1
-            results.append(result)
-        return results
+        unsure, thresholds = None, self.spec.thresholds
+        if "unsure" in thresholds:
+            unsure = is_unsure(self.task.confidence(predictions), thresholds["unsure"])
+        for place in range(count(inputs)):
+            remarks = (None if one is None else bool(one[place]) for one in (unsure, unlike))
+            yield take(predictions, place), *remarks
+
+    def _shown(self, prediction, unsure, unlike, top):
+        """One prediction as `predict` gives it."""
+        task, remarks = self.task, {"unsure": unsure, "unlike_training": unlike}
+        remarks = {name: remark for name, remark in remarks.items() if remark is not None}
+        return {"predicted": task.decode(prediction), **task.to_json(prediction, top), **remarks}
 
     def evaluate(self, data, max_skipped=0.05, seed=0):
         """The `splits` of metrics.json for any SPEC whose labels the model knows.
@@ -138,7 +158,8 @@ class Predictor:
             self.runtime, examples, np.arange(len(examples)), "Evaluating"
         )
         used = self._name_learned(examples.table)
-        return score_splits(task, examples.table, targets, predictions, used, seed)
+        thresholds = self.spec.thresholds
+        return score_splits(task, examples.table, targets, predictions, used, seed, thresholds)
 
     def _name_learned(self, table):
         """Splits with examples that the model learned from; a warning for each."""

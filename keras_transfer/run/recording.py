@@ -62,18 +62,20 @@ def _summary(config, dataset, run):
     return f"{counts} examples{beside}; {task} of {', '.join(outputs[:8])}{more}; {base}"
 
 
-def spec_of(dataset, base):
+def spec_of(dataset, base, thresholds):
     """The ModelSpec of a model that was trained on a Dataset; `base`: its name."""
-    task = dataset.task
-    return ModelSpec(task.name, task.outputs, base, dataset.examples.spec, task.settings)
+    task, inputs = dataset.task, dataset.examples.spec
+    return ModelSpec(task.name, task.outputs, base, inputs, task.settings, thresholds)
 
 
-def write_results(run, fitted, spec, dataset, predictions):
+def write_results(run, fitted, spec, dataset, predictions, reliability):
     """The model, its history, its predictions and who did what into the run's folder.
 
     Args:
         fitted: `strategies.Fitted`; predictions: {split: arrays (n, ...)}.
+        reliability: `strategies.common.reliability.Reliability`.
     """
+    run.write_reliability(reliability.record, reliability.references)
     save_keras(fitted.model, run.folder / "model.keras", spec)
     names = list(dict.fromkeys(name for row in fitted.history for name in row))
     with open(run.folder / "history.csv", "w", newline="", encoding="utf-8") as file:

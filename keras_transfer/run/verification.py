@@ -68,6 +68,7 @@ def score_again(folder):
         predictor.predict_arrays(dataset.examples.batch(indices)),
         (run.info["selected_on"],),
         run.config.seed,
+        predictor.spec.thresholds,
     )
 
 

@@ -10,6 +10,26 @@ from typing import Any, NamedTuple
 from keras_transfer.config import find_in
 
 
+class Unseen(NamedTuple):
+    """Predictions for labelled examples by models that did not train on them.
+
+    The temperature and every threshold come from these. The model that is kept may have trained
+    on these examples since.
+
+    Attributes:
+        indices: of the examples (n,).
+        predictions: arrays (n, ...), before any temperature.
+        distances: (n,) of their features from those of the examples that trained; see
+            `evaluate.neighbours`; None of a model without pooled features.
+        out_of_fold: whether they are from cross-validation; else from the holdout.
+    """
+
+    indices: Any
+    predictions: Any
+    distances: Any
+    out_of_fold: bool
+
+
 class Fitted(NamedTuple):
     """What a strategy gives.
 
@@ -18,12 +38,14 @@ class Fitted(NamedTuple):
         history: one dict an epoch, or a penalty that was tried.
         selected_on: the split that selected something: "train" (a part of it, or folds) or "val".
         holdout_score: the task's metric on the holdout; None where nothing was measured there.
+        unseen: Unseen; None where there was nothing to predict for.
     """
 
     model: Any
     history: list[dict]
     selected_on: str
     holdout_score: float | None = None
+    unseen: Unseen | None = None
 
 
 class Facts(NamedTuple):

@@ -11,12 +11,14 @@ import numpy as np
 from keras_transfer.errors import UserError
 from keras_transfer.inputs.common.arrays import concatenate, take
 from keras_transfer.model.cut import cut
+from keras_transfer.model.pooled import has_pooled_features
 from keras_transfer.model.trainable import set_trainable
 from keras_transfer.strategies import Fitted, Stage, facts_of
 from keras_transfer.strategies.common import recipes
 from keras_transfer.strategies.common.exact_head import LinearProblem, fit_head
 from keras_transfer.strategies.common.gradient import schedule, train_by_gradient
 from keras_transfer.strategies.common.inputs import stored_inputs, views_of
+from keras_transfer.strategies.common.unseen import on_holdout, out_of_fold
 
 NOBODY = np.array([], dtype=np.int64)
 
@@ -66,26 +68,28 @@ def _is_solved(task, config):
 
 def fit(model, dataset, features, config):
     """Train the head of `model`, which `model.build_model` made; its base stays as it is."""
-    history, score = fit_head_on_all(model, dataset, features, config)
+    history, score, unseen = fit_head_on_all(model, dataset, features, config)
     solved = _is_solved(dataset.task, config)
-    return Fitted(model, history, "train" if solved else dataset.holdout.split, score)
+    selected_on = "train" if solved else dataset.holdout.split
+    return Fitted(model, history, selected_on, score, unseen)
 
 
 def fit_head_on_all(model, dataset, features, config):
-    """Fit the head to all of train: (history, its metric on the holdout or None).
+    """Fit the head to all of train: (history, its metric on the holdout or None, Unseen).
 
     How many epochs are enough for one that is trained is selected on the holdout; then it starts
     anew and trains so long on all of train, unless time is limited.
     """
     set_trainable(model, "none")
     if _is_solved(dataset.task, config):
-        return solve_head(model, dataset, features, config, dataset.indices("train")), None
+        history, unseen = solve_head(model, dataset, features, config, dataset.indices("train"))
+        return history, None, unseen
     start = model.get_weights()
-    history, best = train_head(model, dataset, features, config)
+    history, best, unseen = train_head(model, dataset, features, config)
     if dataset.holdout.split == "train" and config.time_budget is None:
         model.set_weights(start)
         train_head(model, dataset, features, config, best)
-    return history, history[best - 1]["holdout_metric"]
+    return history, history[best - 1]["holdout_metric"], unseen
 
 
 def fit_head_on_part(model, dataset, features, config):
@@ -98,7 +102,7 @@ def fit_head_on_part(model, dataset, features, config):
 
 
 def solve_head(model, dataset, features, config, indices):
-    """Put the exact linear head for these examples into `model`; its history."""
+    """Put the exact linear head for these examples into `model`: (its history, Unseen)."""
     views = head_stage(facts_of(dataset), config, len(indices)).views
     examples, prefix = dataset.examples, cut(model)[0]
     total = len(examples) + (len(views) - 1) * len(indices)  # the others are scored
@@ -115,13 +119,18 @@ def solve_head(model, dataset, features, config, indices):
     )
     head = fit_head(problem, in_place=True)
     model.get_layer("head").set_weights([head.kernel, head.bias])
-    return head.history
+
+    def pooled(indices):  # asked for again: the solver may have overwritten the others
+        return features.features(prefix, examples, indices)
+
+    pooled = pooled if has_pooled_features(model) else None
+    return head.history, out_of_fold(head, pooled, indices, dataset)
 
 
 def train_head(model, dataset, features, config, epochs=None):
-    """Train the head on stored features: (history, best epoch).
+    """Train the head on stored features: (history, best epoch, Unseen).
 
-    `epochs` fixes how long, on all of train; else the holdout selects.
+    `epochs` fixes how long, on all of train, and nothing is unseen; else the holdout selects.
     """
     prefix, suffix = cut(model)
     fit, select = dataset.holdout.fit, dataset.holdout.select
@@ -132,4 +141,8 @@ def train_head(model, dataset, features, config, epochs=None):
     plan = schedule(stage, config, dataset.begun)
     if epochs:
         plan = plan._replace(epochs=epochs, patience=math.inf)
-    return train_by_gradient(suffix, fetch, dataset, fit, select, config, plan, stage.name)
+    training = (dataset, fit, select, config, plan, stage.name)
+    history, best = train_by_gradient(suffix, fetch, *training)
+    if epochs:
+        return history, best, None
+    return history, best, on_holdout(model, suffix, fetch, dataset)

@@ -15,9 +15,10 @@ from keras_transfer.errors import UserError
 from keras_transfer.model.trainable import set_trainable
 from keras_transfer.strategies import Fitted, Stage, facts_of
 from keras_transfer.strategies.common import recipes
-from keras_transfer.strategies.common.gradient import judge_inputs, schedule, train_by_gradient
+from keras_transfer.strategies.common.gradient import predict_inputs, schedule, train_by_gradient
 from keras_transfer.strategies.common.inputs import inputs_of, views_of
-from keras_transfer.strategies.common.judging import clearly_better, set_temperature
+from keras_transfer.strategies.common.judging import clearly_better, judge_indices
+from keras_transfer.strategies.common.unseen import on_holdout
 from keras_transfer.strategies.feature_extraction import (
     NOBODY,
     fit_head_on_all,
@@ -84,7 +85,8 @@ def fit(model, dataset, features, config):
     network, fetch = _prepare(model, tuning, looks, dataset, features, config)
     start = network.get_weights()
     history, best = _train(network, fetch, tuning, dataset, config)
-    share, judgement = _best_share(network, fetch, dataset, config, start)
+    share, judgement, predictions = _best_share(network, fetch, dataset, config, start)
+    unseen = on_holdout(model, network, fetch, dataset, predictions)
     if share:
         if again:
             model.set_weights(untouched)
@@ -93,20 +95,20 @@ def fit(model, dataset, features, config):
             start = network.get_weights()
             _train(network, fetch, again[0], dataset, config, best)
             _interpolate(network, start, network.get_weights(), share)
-        set_temperature(model, judgement.temperature)
     elif config.time_budget is None or not config.hidden_units:
         model.set_weights(untouched)
-        fit_head_on_all(model, dataset, features, config)
+        *_, unseen = fit_head_on_all(model, dataset, features, config)
     history = [{**row, "kept": share} for row in history]
-    return Fitted(model, history, dataset.holdout.split, judgement.metric)
+    return Fitted(model, history, dataset.holdout.split, judgement.metric, unseen)
 
 
 def _from_scratch(model, stage, dataset, features, config):
     """Train a network without pretrained weights; there is no head to fall back on."""
     network, fetch = _prepare(model, stage, stage.epochs, dataset, features, config)
     history, best = _train(network, fetch, stage, dataset, config)
-    set_temperature(model, history[best - 1]["holdout_temperature"])
-    return Fitted(model, history, dataset.holdout.split, history[best - 1]["holdout_metric"])
+    unseen = on_holdout(model, network, fetch, dataset)
+    score = history[best - 1]["holdout_metric"]
+    return Fitted(model, history, dataset.holdout.split, score, unseen)
 
 
 def _prepare(model, stage, looks, dataset, features, config):
@@ -136,14 +138,15 @@ def _best_share(network, fetch, dataset, config, start):
     clearly better: few examples tell small differences badly.
 
     Returns:
-        (share, Judgement) of it; share 0 is the head alone.
+        (share, Judgement of it, its predictions for the holdout); share 0 is the head alone.
     """
     select, usual = dataset.holdout.select, dataset.task.kept_share
-    tuned, judged = network.get_weights(), judge_inputs(network, fetch, dataset, config)
-    tried = {}
+    tuned, predicted = network.get_weights(), predict_inputs(network, fetch)
+    predictions, tried = {}, {}
     for share in SHARES:
         _interpolate(network, start, tuned, share)
-        tried[share] = judged(select)
+        predictions[share] = predicted(select)
+        tried[share] = judge_indices(dataset, select, predictions[share], config)
     better = [s for s in SHARES if s != usual and clearly_better(tried[s], tried[usual])]
     share = min(better, key=lambda s: tried[s].loss) if better else usual
     if not math.isfinite(tried[share].loss):
@@ -154,7 +157,7 @@ def _best_share(network, fetch, dataset, config, start):
         f"keeping {share:.0%} of the tuning; squared error on the {len(select)} examples of the "
         f"holdout, by share: {losses}"
     )
-    return share, tried[share]
+    return share, tried[share], predictions[share]
 
 
 def _interpolate(network, start, tuned, share):

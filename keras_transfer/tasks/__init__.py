@@ -124,6 +124,10 @@ class Task:
         """Targets as an exact head is solved for: before what the output layer does to them."""
         return targets
 
+    def from_linear(self, predictions):
+        """Predictions of an exact head (n, k) as the output layer gives them."""
+        return predictions
+
     def linear_losses(self, targets, predictions):
         """The loss of each example (n,) for these."""
         return self.log_losses(targets, predictions)

@@ -117,6 +117,9 @@ class Regression(Task):
         """In units of the spread: the output layer scales back."""
         return (targets - np.array(self.offset)) / np.array(self.scale)
 
+    def from_linear(self, predictions):
+        return predictions * np.array(self.scale) + np.array(self.offset)
+
     def linear_losses(self, targets, predictions):
         return ((targets - predictions) ** 2).mean(axis=1)
 

@@ -10,6 +10,11 @@ from keras_transfer.inputs.common.arrays import as_tuple, count, each, take
 
 FOLDER = "golden"
 GOLDEN_FILE = "golden.json"
+UNSURE_NOTE = (
+    "A prediction whose confidence (the probability of the predicted class; of several labels that "
+    "of the least certain decision) is below unsure_below is better shown as unsure: at or above "
+    "it no more are wrong than --error-rate allowed. null: no confidence is enough."
+)
 GOLDEN = 8  # examples that are kept beside a file
 
 
@@ -31,9 +36,10 @@ def keep_golden(examiner, folder, name, predictions):
 def write_golden(folder, network, inputs, predictions):
     """Write `golden.json`, `golden.npz` and, where the modality has one, a file an example.
 
-    `golden.json` has {"task", "classes", "inputs": what goes in, "examples": [{"file",
-    "predictions": {"model": [...], FORMAT: [...]}}]}; `golden.npz` the inputs by their names and,
-    under the name of each format, its predictions (of several outputs NAME/OUTPUT).
+    `golden.json` has {"task", "classes", what goes in, "unsure_below" (see UNSURE_NOTE),
+    "examples": [{"file", "predictions": {"model": [...], FORMAT: [...]}}]}; `golden.npz` the inputs
+    by their names and, under the name of each format, its predictions (of several outputs
+    NAME/OUTPUT).
 
     Args:
         network: `export.common.network.Network`.
@@ -48,6 +54,9 @@ def write_golden(folder, network, inputs, predictions):
             shown = {form: _numbers(take(found, place)) for form, found in predictions.items()}
             examples.append({"file": file, "predictions": shown})
         content = {"task": spec.task, "classes": list(spec.outputs), **spec.inputs.settings}
+        if "unsure" in spec.thresholds:
+            content["unsure_below"] = spec.thresholds["unsure"]
+            content["unsure_note"] = UNSURE_NOTE
         text = json.dumps({**content, "examples": examples}, indent=1)
         (fresh / GOLDEN_FILE).write_text(text, encoding="utf-8")
         named = zip((tensor.name for tensor in spec.inputs.tensors), as_tuple(inputs), strict=True)

@@ -42,6 +42,8 @@ class Head(NamedTuple):
     kernel: np.ndarray  # (features, outputs)
     bias: np.ndarray  # (outputs,)
     history: list  # one row a penalty: penalty, the mean loss in cross-validation
+    folds: list  # (indices of rows to fit, indices of rows to judge) of the cross-validation
+    unseen: list  # of each fold: predictions for the rows judged, at the penalty that was selected
 
 
 def fit_head(problem, in_place=False):
@@ -58,11 +60,11 @@ def fit_head(problem, in_place=False):
     solvable = problem._replace(features=rotated, targets=targets)
     # matrices this small gain nothing from threads, and on a busy machine lose a factor of 30
     with threadpool_limits(1 if few else None, user_api="blas"):
-        history = _cross_validate(solver, solvable)
-        best = min(history, key=lambda row: row["cross_validation_loss"])["penalty"]
+        parts = _folds(solvable)
+        history, best, unseen = _cross_validate(solver, solvable, parts)
         coefficients, bias = next(_solve(solver, solvable, (best,)))
     kernel = (coefficients if basis is None else basis @ coefficients) / spread[:, None]
-    return Head(kernel, bias - mean @ kernel, history)
+    return Head(kernel, bias - mean @ kernel, history, parts, unseen)
 
 
 def _solve(solver, problem, penalties, indices=slice(None)):
@@ -94,24 +96,29 @@ def _scale(features, copy, double):
     return mean, spread, np.ascontiguousarray(triangle.T), basis
 
 
-def _cross_validate(solver, problem):
-    """Mean loss of each penalty over the folds, the strongest first, until it clearly rises."""
-    history = []
-    heads = [
-        (_solve(solver, problem, solver.penalties, fit), judge) for fit, judge in _folds(problem)
-    ]
+def _cross_validate(solver, problem, parts):
+    """Mean loss of each penalty over the folds, the strongest first, until it clearly rises.
+
+    Returns:
+        (history, the penalty with the lowest loss, its predictions for each fold).
+    """
+    history, lowest, best, unseen = [], np.inf, None, []
+    heads = [(_solve(solver, problem, solver.penalties, fit), judge) for fit, judge in parts]
     for penalty in solver.penalties:
-        loss = judged = 0.0
+        loss, judged, predictions = 0.0, 0.0, []
         for solved, judge in heads:
             kernel, bias = next(solved)
-            predictions = solver.activate(problem.features[judge] @ kernel + bias)
-            losses = problem.task.linear_losses(problem.targets[judge], predictions)
+            predictions.append(solver.activate(problem.features[judge] @ kernel + bias))
+            losses = problem.task.linear_losses(problem.targets[judge], predictions[-1])
             loss += float((problem.weights[judge] * losses).sum())
             judged += problem.weights[judge].sum()
-        history.append({"penalty": penalty, "cross_validation_loss": float(loss / judged)})
+        loss = float(loss / judged)
+        history.append({"penalty": penalty, "cross_validation_loss": loss})
+        if best is None or loss < lowest:
+            lowest, best, unseen = loss, penalty, predictions
         if _has_risen([row["cross_validation_loss"] for row in history]):
             break
-    return history
+    return history, best, unseen
 
 
 def _folds(problem):

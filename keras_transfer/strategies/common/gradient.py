@@ -13,7 +13,7 @@ from keras_transfer.errors import UserError
 from keras_transfer.inputs.common.arrays import concatenate, take
 from keras_transfer.runtimes.batching import BATCH_SIZE
 from keras_transfer.runtimes.keras import KerasRuntime, input_dtype
-from keras_transfer.strategies.common.judging import judge
+from keras_transfer.strategies.common.judging import judge_indices
 
 WARM_UP = 0.1  # share of the steps over which the rate rises
 
@@ -85,7 +85,11 @@ def train_by_gradient(model, fetch, dataset, fit, select, config, plan, label):
         jit_compile=False if tensorflow else "auto",
     )
     with progress.bar(label, plan.epochs) as advance:
-        judged = judge_inputs(model, fetch, dataset, config)
+        predicted = predict_inputs(model, fetch)
+
+        def judged(indices):
+            return judge_indices(dataset, indices, predicted(indices), config)
+
         keeper = _BestKeeper(model, plan, judged, select, advance)
         callback = keras.callbacks.LambdaCallback(on_epoch_end=keeper.epoch_ended)
         # shuffled already, in an order that is a function of the seed
@@ -107,17 +111,15 @@ def _cosine(keras, rate, steps):
     )
 
 
-def judge_inputs(model, fetch, dataset, config):
-    """A function of indices: the Judgement of `model` on these examples."""
+def predict_inputs(model, fetch):
+    """A function of indices: the predictions of `model` for these examples."""
     runtime = KerasRuntime(model)
 
-    def judged(indices):
+    def predicted(indices):
         parts = np.array_split(indices, range(BATCH_SIZE, len(indices), BATCH_SIZE))
-        predictions = concatenate([runtime(fetch(part)) for part in parts])
-        weights = dataset.weights(indices, config.class_weight)
-        return judge(dataset.task, take(dataset.targets, indices), predictions, weights)
+        return concatenate([runtime(fetch(part)) for part in parts])
 
-    return judged
+    return predicted
 
 
 class _BestKeeper:

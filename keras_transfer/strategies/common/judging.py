@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-TEMPERATURES = tuple(np.geomspace(0.5, 8.0, 49))
+from keras_transfer.inputs.common.arrays import take
+from keras_transfer.strategies.common.temperature import fit_temperature
 
 
 class Judgement(NamedTuple):
@@ -29,14 +30,8 @@ def judge(task, targets, predictions, weights=None):
 
     `weights` (n,) say how much each example counts in the loss; by default all alike.
     """
-    temperature, tempered = 1.0, task.tempered(predictions, 1.0)
-    if tempered is not None:
-        losses = [
-            _mean(task.log_losses(targets, task.tempered(predictions, temperature)), weights)
-            for temperature in TEMPERATURES
-        ]
-        temperature = float(TEMPERATURES[int(np.argmin(losses))])
-        tempered = task.tempered(predictions, temperature)
+    temperature = fit_temperature(task, targets, predictions, weights)
+    tempered = task.tempered(predictions, temperature)
     errors = task.brier_scores(targets, predictions if tempered is None else tempered)
     metric = task.metric(targets, predictions)
     return Judgement(_mean(errors, weights), temperature, metric, errors)
@@ -52,8 +47,7 @@ def _mean(losses, weights):
     return float(np.average(losses, weights=weights))
 
 
-def set_temperature(model, temperature):
-    """Divide the logits of `model` by `temperature`: its predictions keep their order."""
-    if temperature != 1.0:
-        head = model.get_layer("head")
-        head.set_weights([array / temperature for array in head.get_weights()])
+def judge_indices(dataset, indices, predictions, config):
+    """The Judgement of `predictions` for the examples of a dataset at `indices`."""
+    weights = dataset.weights(indices, config.class_weight)
+    return judge(dataset.task, take(dataset.targets, indices), predictions, weights)

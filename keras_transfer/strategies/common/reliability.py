@@ -1,0 +1,116 @@
+"""How far a trained model's predictions can be relied on: temperature, unsure, unlike training.
+
+All of it is settled on predictions of models that did not train on the examples (`Unseen`).
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_transfer import progress
+from keras_transfer.evaluate.unsure import choose_threshold, is_useful, score_threshold
+from keras_transfer.inputs.common.arrays import take
+from keras_transfer.model.cut import cut
+from keras_transfer.model.pooled import POOL, pooled_features
+from keras_transfer.runtimes.batching import predict_examples
+from keras_transfer.runtimes.keras import KerasRuntime
+from keras_transfer.strategies.common.temperature import (
+    clearly_lowers_loss,
+    fit_temperature,
+    set_temperature,
+)
+from keras_transfer.strategies.common.unseen import references
+
+PERCENTILE = 95  # of the distances of unseen examples: one beyond it is unlike training
+
+
+class Reliability(NamedTuple):
+    """What is known of a model's predictions besides their scores.
+
+    Attributes:
+        record: what `reliability.json` holds.
+        thresholds: what predictions are decided by, for the ModelSpec.
+        references: float16 (m, f), pooled features of training examples; None of a model that
+            has none.
+    """
+
+    record: dict
+    thresholds: dict
+    references: Any
+
+
+def settle(fitted, dataset, features, config):
+    """Fold a temperature into the head of `fitted.model`; the Reliability of its predictions."""
+    unseen, task = fitted.unseen, dataset.task
+    if unseen is None or not len(unseen.indices):
+        return Reliability({}, {}, None)
+    targets = take(dataset.targets, unseen.indices)
+    temperature, predictions = _temperature(fitted.model, task, targets, unseen.predictions)
+    unsure = _unsure(dataset, unseen, targets, predictions, config)
+    chosen = task.choose_thresholds(targets, predictions, config)
+    distant = None
+    if unseen.distances is not None:
+        distant = {
+            "threshold": float(np.percentile(unseen.distances, PERCENTILE)),
+            "percentile": PERCENTILE,
+        }
+    record = {
+        "schema": 1,
+        "split": dataset.splits[unseen.indices[0]],
+        "examples": len(unseen.indices),
+        "out_of_fold": unseen.out_of_fold,
+        "temperature": temperature,
+        "unsure": unsure,
+        "thresholds": chosen,
+        "unlike_training": distant,
+    }
+    thresholds = dict(chosen)
+    if unsure:
+        thresholds["unsure"] = unsure["threshold"]
+    if distant:
+        thresholds["unlike_training"] = distant["threshold"]
+    return Reliability(record, thresholds, distant and _references(fitted.model, dataset, features))
+
+
+def _temperature(model, task, targets, predictions):
+    """(the temperature that `model` now has or None, predictions with it)."""
+    if task.tempered(predictions, 1.0) is None:
+        return None, predictions
+    temperature = fit_temperature(task, targets, predictions)
+    if not clearly_lowers_loss(task, targets, predictions, temperature):
+        temperature = 1.0  # a few examples tell small differences badly
+    set_temperature(model, temperature)
+    return temperature, task.tempered(predictions, temperature)
+
+
+def _unsure(dataset, unseen, targets, predictions, config):
+    """Below which confidence predictions are unsure, and what it costs; None of some tasks."""
+    task = dataset.task
+    confidence = task.confidence(predictions)
+    if confidence is None:
+        return None
+    wrong = task.wrong(targets, predictions)
+    threshold = choose_threshold(confidence, wrong, config.error_rate)
+    groups = dataset.groups(unseen.indices)
+    scores = score_threshold(confidence, wrong, threshold, groups, config.seed)
+    if threshold is None:
+        progress.warn(f"no confidence keeps errors at --error-rate {config.error_rate:g} or under")
+    elif not is_useful(scores):
+        progress.warn(
+            f"at --error-rate {config.error_rate:g} only {scores['coverage']['value']:.0%} of "
+            "predictions are sure enough: of no use"
+        )
+    useful = is_useful(scores)
+    return {"error_rate": config.error_rate, "threshold": threshold, **scores, "useful": useful}
+
+
+def _references(model, dataset, features):
+    """Pooled features of training examples that new ones are compared with."""
+    train, prefix = dataset.indices("train"), cut(model)[0]
+    size = model.get_layer(POOL).output.shape[-1]
+    some = train[references(train, size)]
+    if prefix.layers[-1].name == POOL:
+        return features.features(prefix, dataset.examples, some).astype(np.float16)
+    runtime = KerasRuntime(pooled_features(model))  # of a tuned network they are its own
+    found = predict_examples(runtime, dataset.examples, some, "Features of training examples")
+    return found.astype(np.float16)
