@@ -169,8 +169,9 @@ def test_names_are_shown_as_they_are_and_never_run(runs):
     text = (runs["names"].folder / "report.html").read_text(encoding="utf-8")
     assert "<script" not in text
     page = Page(text)
-    assert [EVIL, "12", "6"] in page.tables[2]
-    assert ["NA", "12", "6"] in page.tables[2]
+    counts = next(table for table in page.tables if table[0] == ["", "train", "val"])
+    assert [EVIL, "12", "6"] in counts
+    assert ["NA", "12", "6"] in counts
 
 
 def test_skipped_examples_are_named_with_their_reason(runs):
@@ -227,6 +228,7 @@ def test_maps_are_shown_over_what_the_model_saw(runs):
 
 def test_a_run_that_was_never_calibrated_has_no_such_section(copied):
     run, _ = copied("two")
+    (run.folder / "reliability.json").unlink(missing_ok=True)
     assert "doubt" not in Page(render(run)).ids
     share = {"value": 0.4, "low": 0.3, "high": 0.5}
     facts = {
@@ -252,6 +254,7 @@ def test_a_run_that_was_never_calibrated_has_no_such_section(copied):
     assert "on only 40 % of the examples" in page.text
     rows = [row for table in page.tables for row in table]
     assert ["train (chosen on)", "40.0%30.0% to 50.0%", "2.0%0.0% to 10.0%"] in rows
+    assert "at most 2 % of the others are wrong. That leaves too few" not in page.text
     bare = {**facts, "temperature": None, "unsure": None, "thresholds": {}, "unlike_training": None}
     (run.folder / "reliability.json").write_text(json.dumps(bare))
     assert "chosen on 24 examples of train" in Page(render(run)).text

@@ -115,6 +115,13 @@ UNSURE = {
             "Of the 80 % of predictions with a confidence of at least 0.8, 1.5 % are wrong",
         ),
         (
+            {
+                "reliability": {"unsure": UNSURE | {"coverage": interval(0.8)}},
+                "scores": {"unsure": {"error": interval(0.03), "coverage": interval(0.7)}},
+            },
+            "Of the 70 % of predictions with a confidence of at least 0.8, 3 % are wrong",
+        ),
+        (
             {"reliability": {"unsure": UNSURE | {"threshold": None, "coverage": None}}},
             "on only 0 % of the examples",
         ),

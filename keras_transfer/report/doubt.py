@@ -35,6 +35,8 @@ def _temperature(reliability):
     temperature = reliability.get("temperature")
     if temperature is None:
         return None
+    if temperature == 1:
+        return "Confidences are taken as they are: no temperature clearly lowered the log loss."
     way = "lowered" if temperature > 1 else "raised"
     return (
         f"Confidences were {way} so that they can be read as probabilities: logits are divided by "
@@ -47,14 +49,15 @@ def _unsure(reliability):
     if not unsure:
         return None
     error = in_percent(unsure["error_rate"])
-    if unsure["threshold"] is None or not unsure["useful"]:
+    if unsure["threshold"] is None:
         return (
-            f"No confidence keeps the error under {error} for a useful share of examples: no "
-            "prediction should be taken without a look."
+            f"No confidence keeps the share of wrong predictions at {error} or under: none should "
+            "be taken without a look."
         )
+    use = "" if unsure["useful"] else " That leaves too few predictions to be of use."
     return (
         f"A prediction with a confidence under {unsure['threshold']:.3g} is called unsure, so that "
-        f"about {error} of the others are wrong."
+        f"at most {error} of the others are wrong.{use}"
     )
 
 
@@ -63,8 +66,8 @@ def _unlike(reliability):
     if not unlike:
         return None
     return (
-        f"An input that lies further from the training examples than {unlike['percentile']:g} % of "
-        "them do is called unlike training."
+        "An example is called unlike training where it lies further from the training examples "
+        f"than {unlike['percentile']:g} % of unseen examples of the same kind do."
     )
 
 

@@ -85,9 +85,12 @@ def best_classes(facts):
 
 def sure_enough(facts):
     unsure = facts.reliability.get("unsure")
-    if not unsure or not unsure["useful"] or covered(unsure) < USEFUL_COVERAGE:
+    if not unsure or not unsure["useful"]:
         return None
-    share, error = in_percent(covered(unsure)), in_percent(unsure["error"]["value"])
+    held = facts.scores.get("unsure", unsure)  # measured on this split, else where it was chosen
+    if covered(held) < USEFUL_COVERAGE:
+        return None
+    share, error = in_percent(covered(held)), in_percent(held["error"]["value"])
     return (
         f"Of the {share} of predictions with a confidence of at least {unsure['threshold']:.3g}, "
         f"{error} are wrong; the rest can be called unsure."
