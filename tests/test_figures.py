@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from keras_transfer.evaluate import curves
 from keras_transfer.evaluate.figures import Bars, Matrix
 from keras_transfer.figures.drawing import make_figure
 from keras_transfer.figures.svg import to_svg
+from keras_transfer.run.figures import history_figures
 from keras_transfer.tasks import find_task
 
 
@@ -61,6 +63,21 @@ def test_many_classes_show_the_most_confused_pairs():
     assert isinstance(figure, Bars)
     assert figure.labels == ("class 0 → class 7", "class 2 → class 39")
     assert figure.values == (4.0, 1.0)
+
+
+def test_many_classes_without_a_mistake_are_drawn_too():
+    places = np.arange(40)
+    svg = to_svg(curves.confusion(places, places, tuple(map(str, places))))
+    assert "examples</text>" in svg
+
+
+def test_what_was_selected_is_marked_although_some_epochs_judged_nothing():
+    rows = [(1, 0.9, 0.8), (2, 0.5, 0.6), (3, 0.4, 0.7), (4, 0.3, None)]
+    history = pd.DataFrame(rows, columns=["epoch", "loss", "holdout_loss"])
+    (figure,) = history_figures(history)
+    assert figure.marked == (2.0, "selected")
+    assert [line.x for line in figure.lines] == [(1, 2, 3, 4), (1, 2, 3)]
+    assert history_figures(history.iloc[:0]) == ()
 
 
 def test_multilabel_ranks_its_labels():

@@ -15,6 +15,8 @@ from keras_transfer import transfer
 from keras_transfer.backend import load_keras
 from keras_transfer.cli.report import main
 from keras_transfer.errors import UserError
+from keras_transfer.inputs import Modality
+from keras_transfer.report.examples import BUDGET, Gallery
 from keras_transfer.report.html import render, write_report
 from keras_transfer.run.folder import Run
 from tests.support.browser import look_at
@@ -224,6 +226,20 @@ def test_maps_are_shown_over_what_the_model_saw(runs):
     text = render(run, explain=explain)
     assert {(p.dtype.name, p.shape[1:]) for p in seen} == {("uint8", (32, 32, 3))}
     assert text.count('alt="where the model looked') == sum(len(p) for p in seen)
+
+
+def test_thumbnails_stop_where_a_report_would_become_too_large():
+    class Huge(Modality):
+        def thumbnail(self, reference, side, text):
+            return "x" * 300_000
+
+    names = [str(number) for number in range(40)]
+    gallery = Gallery(Huge(), None, dict.fromkeys(names, np.zeros(1)), {})
+    shown = gallery.of_classes({f"class {name}": [name] for name in names[:20]})
+    images = [one.image for examples in shown.values() for one in examples]
+    assert 2 < len([image for image in images if image]) < 10
+    assert sum(len(image) for image in images if image) <= BUDGET < MOST_BYTES
+    assert gallery.of_classes({f"class {name}": [name] for name in names}) == {}
 
 
 def test_a_run_that_was_never_calibrated_has_no_such_section(copied):

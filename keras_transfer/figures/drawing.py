@@ -195,7 +195,7 @@ def _(figure: Bars, axes, palette):
     places = range(len(figure.labels))
     axes.barh(places, figure.values, height=0.66, color=palette.right, alpha=0.75)
     axes.set_yticks(places, map(_short, figure.labels))
-    axes.set_ylim(len(figure.labels) - 0.5, -0.5)
+    axes.set_ylim(max(1, len(figure.labels)) - 0.5, -0.5)
     axes.set_xlim(figure.x_limits)
     axes.tick_params(axis="y", length=0)
 

@@ -1,5 +1,7 @@
 """The figures of a run: how it learned, and what its task shows of its predictions."""
 
+import numpy as np
+
 from keras_transfer.errors import UserError
 from keras_transfer.evaluate.figures import Line, Lines
 from keras_transfer.run.results import read_scored
@@ -77,4 +79,4 @@ def _best(history, x, column):
     """(x, text) where a column is lowest: what was selected."""
     if column not in history or history[column].isna().all():
         return None
-    return float(x[int(history[column].to_numpy(float).argmin())]), "selected"
+    return float(x[int(np.nanargmin(history[column].to_numpy(float)))]), "selected"

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-FAST = ["--image-size", "64", "--no-export", "--quiet"]
+FAST = ["--image-size", "64", "--no-export", "--no-report", "--quiet"]
 
 
 def run_command(*arguments, **settings):
