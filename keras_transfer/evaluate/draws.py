@@ -8,8 +8,20 @@ bootstrap cannot come from two formulas. tests/test_scores.py holds them against
 import numpy as np
 
 from keras_transfer.errors import UserError
-from keras_transfer.evaluate.intervals import bootstrap, has_groups
+from keras_transfer.evaluate.intervals import (
+    DRAWS,
+    NORMAL_95,
+    bootstrap,
+    draw_scores,
+    effective_wilson,
+    group_numbers,
+    has_groups,
+    percentiles,
+    student,
+)
 
+MOST_WORK = 100_000_000  # draws x examples x passes over them: two or three seconds
+LEAST_DRAWS = 200  # for a standard deviation to 5 %
 LEAST_PROBABILITY = 1e-7  # the log of less is not taken; what Keras's losses use
 
 
@@ -20,6 +32,7 @@ class Draws:
         """`groups`: (n,) names of what belongs together, "" for an example on its own; or None."""
         self.n, self.seed = n, seed
         self.groups = groups if has_groups(groups, n) else None
+        self.numbers = None if self.groups is None else group_numbers(self.groups)
 
     def value(self, statistic):
         """The scores themselves, a list: every example counts once."""
@@ -35,6 +48,110 @@ class Draws:
         ends = bootstrap(statistic, self.n, self.groups, self.seed)
         values = self.value(statistic)
         return [with_interval(value, *end) for value, end in zip(values, ends, strict=True)]
+
+    def sample(self, statistics, passes=1):
+        """All scores of a split and their draws at once.
+
+        Args:
+            statistics: weights (draws, n) -> {name: (draws,) or (draws, k)}.
+            passes: over the weights that it makes: with many, of many examples, there are fewer
+                draws.
+        """
+        draws = MOST_WORK // max(1, self.n * passes)
+        return Sample(self, statistics, min(DRAWS, max(LEAST_DRAWS, draws)))
+
+    def units(self, inside):
+        """How many independent units (k,) are among the examples of each column of a bool (n, k):
+        groups, or examples where there are none."""
+        if self.groups is None:
+            return inside.sum(axis=0)
+        order = np.argsort(self.numbers, kind="stable")
+        starts = np.flatnonzero(np.diff(self.numbers[order], prepend=-1))
+        return np.logical_or.reduceat(inside[order], starts, axis=0).sum(axis=0)
+
+
+class Sample:
+    """Scores and their bootstrap, made in one go; each becomes {value, low, high} in its way.
+
+    `values` and `drawn`: {name: float64 (k,)} and {name: float64 (draws, k)}.
+    """
+
+    def __init__(self, draws, statistics, count):
+        one = statistics(np.ones((1, draws.n)))
+        widths = {name: np.size(part) for name, part in one.items()}
+        self.values = {name: np.reshape(part, -1) for name, part in one.items()}
+        self.plain = draws.groups is None
+
+        def flat(weights):
+            parts = statistics(weights).values()
+            return np.concatenate([np.reshape(part, (len(weights), -1)) for part in parts], axis=1)
+
+        drawn, self.units = draw_scores(flat, draws.n, draws.groups, draws.seed, count)
+        ends = np.cumsum([0, *widths.values()])
+        self.drawn = {
+            name: drawn[:, low:high]
+            for name, low, high in zip(widths, ends[:-1], ends[1:], strict=True)
+        }
+
+    def value(self, name):
+        """The score alone."""
+        return number(self.values[name][0])
+
+    def percentile(self, name):
+        """Of a mean or an error: the percentiles of its draws."""
+        return with_interval(self.value(name), *percentiles(self.drawn[name][:, 0], self.units))
+
+    def share(self, name, examples, units):
+        """{value, low, high} of a plain share of examples; arguments as of `shares`."""
+        low, high = self.shares(name, examples, units)
+        return with_interval(self.value(name), *map(number, (low[0], high[0])))
+
+    def shares(self, name, examples, units):
+        """The ends (low (k,), high (k,)) of plain shares: Wilson's interval, with groups that of
+        the effective number of examples.
+
+        Args:
+            examples: that each is a share of (k,); units: groups among them (k,).
+        """
+        if self.plain:
+            n = np.where(np.asarray(examples) > 0, examples, np.nan)
+            return effective_wilson(self.values[name], n, NORMAL_95)
+        most = np.asarray(examples, np.float64)
+        return self._effective(name, units, units, most)
+
+    def bounded(self, name, least):
+        """{value, low, high} of another score in 0..1, as certain as a share of so many examples
+        that its draws would vary as much.
+
+        Args:
+            least: how many examples it is as good as where draws do not vary at all, for example
+                since all are right.
+        """
+        low, high = self._effective(name, least, least, np.inf)
+        return with_interval(self.value(name), *map(number, (low[0], high[0])))
+
+    def _effective(self, name, units, least, most):
+        value, drawn = self.values[name], self.drawn[name]
+        units = np.broadcast_to(np.asarray(units, np.float64), value.shape)
+        defined = ~np.isnan(drawn)
+        mean = share(np.where(defined, drawn, 0).sum(axis=0), defined.sum(axis=0))
+        squares = np.where(defined, (drawn - mean) ** 2, 0).sum(axis=0)
+        # a bootstrap's variance is short of one unit
+        variance = share(squares, defined.sum(axis=0)) * share(units, units - 1)
+        effective = np.minimum(share(value * (1 - value), variance), most)
+        steady = ~(variance > 1e-15)
+        effective = np.where(steady, np.broadcast_to(least, value.shape), effective)
+        return effective_wilson(value, np.where(effective > 0, effective, np.nan), student(units))
+
+    def error(self, name):
+        """Of the distance between two things, which is too large by chance, and twice so in a
+        draw: the percentiles less twice that bias, at least 0."""
+        value, drawn = self.value(name), self.drawn[name][:, 0]
+        low, high = percentiles(drawn, self.units)
+        if low is not None:
+            bias = drawn.mean() - value
+            low, high = (max(0.0, float(end - 2 * bias)) for end in (low, high))
+        return with_interval(value, low, high)
 
 
 def with_interval(value, low, high):

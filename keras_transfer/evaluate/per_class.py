@@ -1,0 +1,62 @@
+"""The scores of each class or label, with intervals; what single classes say of a mean."""
+
+import numpy as np
+
+from keras_transfer.evaluate.draws import number, share
+
+CURVES = {"auroc": "class_auroc", "average_precision": "class_average_precision"}
+
+
+def class_statistics(support, claimed, hits):
+    """Precision, recall, F1 and Jaccard's index (draws, k), from how often each class is there,
+    is predicted, both."""
+    return {
+        "precision": share(hits, claimed),
+        "recall": share(hits, support),
+        "f1": share(2 * hits, support + claimed),
+        "jaccard": share(hits, support + claimed - hits),
+    }
+
+
+def per_class(names, sample, draw, member, claimed):
+    """{name: {n, precision, recall, f1, auroc, average_precision, intervals}}.
+
+    F1 is no share, but grows with one: 2 J / (1 + J) of the examples J that are right among those
+    that are of the class or predicted as it (Hand, Christen and Kirielle 2021). Its interval is
+    that of J, so transformed.
+
+    Args:
+        sample: of `class_statistics` and CURVES; draw: the Draws it is from.
+        member, claimed: bool (n, k), whether an example is of a class, is predicted as it.
+    """
+    ends = {
+        name: sample.shares(statistic, inside.sum(axis=0), draw.units(inside))
+        for name, statistic, inside in (
+            ("precision", "precision", claimed),
+            ("recall", "recall", member),
+            ("f1", "jaccard", member | claimed),
+        )
+    }
+    ends["f1"] = tuple(2 * end / (1 + end) for end in ends["f1"])
+    values = {name: sample.values[name] for name in ends}
+    values |= {name: sample.values[statistic] for name, statistic in CURVES.items()}
+    support = member.sum(axis=0)
+    return {
+        label: {
+            "n": int(support[row]),
+            **{name: number(value[row]) for name, value in values.items()},
+            "intervals": {
+                name: {"low": number(low[row]), "high": number(high[row])}
+                for name, (low, high) in ends.items()
+            },
+        }
+        for row, label in enumerate(names)
+    }
+
+
+def mean_size(sizes):
+    """Of how many examples a share is as certain as the mean of shares of so many (k,) each; the
+    classes without any have no say."""
+    sizes = np.asarray(sizes, np.float64)
+    sizes = sizes[sizes > 0]
+    return len(sizes) ** 2 / (1 / sizes).sum() if len(sizes) else 0.0
