@@ -36,9 +36,9 @@ def score_classification(labels, predictions, names, groups=None, seed=0):
     predictions = refuse_broken_numbers(predictions, (len(labels), len(names)))
     labels, draw = np.asarray(labels, np.int64), Draws(len(labels), groups, seed)
     n, width = predictions.shape
-    predicted = predictions.argmax(axis=1) if n else np.zeros(0, dtype=np.int64)
+    predicted = predictions.argmax(axis=1)
     member, claimed = (numbers[:, None] == np.arange(width) for numbers in (labels, predicted))
-    sample = draw.sample(_statistics(labels, predicted, member, predictions), width)
+    sample = draw.sample(classification_statistics(labels, predictions), width)
     # what a score says where nothing varies: of as many examples as the mean over classes is
     classes = mean_size(draw.units(member))
     ranked = mean_size(np.minimum(draw.units(member), draw.units(~member)))
@@ -63,9 +63,11 @@ def score_classification(labels, predictions, names, groups=None, seed=0):
     }
 
 
-def _statistics(labels, predicted, member, predictions):
-    """The function from weights (draws, n) to all scores of these examples."""
+def classification_statistics(labels, predictions):
+    """The function from weights (draws, n) to all scores of these examples, {name: (draws,) or
+    (draws, k)}; arguments as of `score_classification`."""
     n, width = predictions.shape
+    predicted, member = predictions.argmax(axis=1), labels[:, None] == np.arange(width)
     right, rank = predicted == labels, rank_classes(member, predictions)
     likely = predictions[np.arange(n), labels]
     confidence = predictions[np.arange(n), predicted]

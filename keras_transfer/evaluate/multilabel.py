@@ -28,7 +28,7 @@ def score_multilabel(labels, predictions, names, groups=None, seed=0, threshold=
     predictions = refuse_broken_numbers(predictions, (len(labels), len(names)))
     labels, draw = np.asarray(labels) > 0.5, Draws(len(labels), groups, seed)
     n, predicted = len(labels), predictions >= threshold
-    sample = draw.sample(_statistics(labels, predicted, predictions), len(names))
+    sample = draw.sample(multilabel_statistics(labels, predictions, threshold), len(names))
     seen = labels.any(axis=0)
     carried, others = draw.units(labels), draw.units(~labels)
     every = np.ones((n, 1), dtype=bool)
@@ -49,9 +49,11 @@ def score_multilabel(labels, predictions, names, groups=None, seed=0, threshold=
     }
 
 
-def _statistics(labels, predicted, predictions):
-    """The function from weights (draws, n) to all scores of these examples."""
+def multilabel_statistics(labels, predictions, threshold):
+    """The function from weights (draws, n) to all scores of these examples, {name: (draws,) or
+    (draws, k)}; labels: bool (n, k), the others as of `score_multilabel`."""
     width, rank = labels.shape[1], rank_classes(labels, predictions)
+    predicted = predictions >= threshold
     right = predicted == labels
     likely = np.clip(predictions, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
     entropy = -np.where(labels, np.log(likely), np.log1p(-likely))
