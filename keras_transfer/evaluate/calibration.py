@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from keras_transfer.evaluate.draws import share
+
 BINS = 15  # of equal mass, as in Guo, Pleiss, Sun and Weinberger 2017 (theirs are of equal width)
 
 
@@ -36,9 +38,15 @@ def calibration_gaps(confidence, right, bins=BINS):
 def calibration_errors(weights, gaps, decisions=1):
     """Expected calibration errors (draws,) of weights (draws, n): mean distance of confidence and
     accuracy over the bins of `calibration_gaps`; `decisions`: m of them."""
-    from keras_transfer.evaluate.draws import share
-
     return share(np.abs(weights @ gaps).sum(axis=1), decisions * weights.sum(axis=1))
+
+
+def calibration_noise(weights, gaps, decisions=1):
+    """The mean distance (draws,) of each bin's gap from that of all examples: what chance makes
+    of no distance at all; arguments as of `calibration_errors`."""
+    total = weights.sum(axis=1)
+    chance = weights @ gaps - total[:, None] * (gaps.sum(axis=0) / max(1, len(gaps)))
+    return share(np.abs(chance).sum(axis=1), decisions * total)
 
 
 def expected_calibration_error(confidence, right, bins=BINS):

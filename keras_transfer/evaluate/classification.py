@@ -2,15 +2,20 @@
 
 import numpy as np
 
-from keras_transfer.evaluate.calibration import calibration_errors, calibration_gaps
+from keras_transfer.evaluate.calibration import (
+    calibration_errors,
+    calibration_gaps,
+    calibration_noise,
+)
 from keras_transfer.evaluate.draws import (
     LEAST_PROBABILITY,
+    WORST_LOSS,
     Draws,
     mean_defined,
     refuse_broken_numbers,
     share,
 )
-from keras_transfer.evaluate.per_class import class_statistics, mean_size, per_class
+from keras_transfer.evaluate.per_class import class_statistics, mean_size, per_class, ranked_sizes
 from keras_transfer.evaluate.ranking import rank_classes
 
 TOP = 5  # classes that may be right for top_5_accuracy
@@ -41,7 +46,7 @@ def score_classification(labels, predictions, names, groups=None, seed=0):
     sample = draw.sample(classification_statistics(labels, predictions), width)
     # what a score says where nothing varies: of as many examples as the mean over classes is
     classes = mean_size(draw.units(member))
-    ranked = mean_size(np.minimum(draw.units(member), draw.units(~member)))
+    ranked = ranked_sizes(draw, member)
     every = np.ones((n, 1), dtype=bool)
     whole = every.sum(axis=0), draw.units(every)
     confusion = np.bincount(labels * width + predicted, minlength=width * width)
@@ -53,11 +58,13 @@ def score_classification(labels, predictions, names, groups=None, seed=0):
         "balanced_accuracy": sample.bounded("balanced_accuracy", classes),
         "f1_macro": sample.bounded("f1_macro", mean_size(draw.units(member | claimed))),
         **top,
-        "auroc": sample.bounded("auroc", ranked),
-        "average_precision": sample.bounded("average_precision", ranked),
-        "log_loss": sample.percentile("log_loss"),
-        "brier_score": sample.percentile("brier_score"),
-        "expected_calibration_error": sample.error("expected_calibration_error"),
+        "auroc": sample.bounded("auroc", *ranked),
+        "average_precision": sample.bounded("average_precision", *ranked),
+        "log_loss": sample.positive("log_loss", WORST_LOSS),
+        "brier_score": sample.positive("brier_score", 2.0),
+        "expected_calibration_error": sample.distance(
+            "expected_calibration_error", "calibration_noise"
+        ),
         "per_class": per_class(names, sample, draw, member, claimed),
         "confusion": confusion.reshape(width, width).tolist(),
     }
@@ -102,6 +109,7 @@ def classification_statistics(labels, predictions):
             "auroc": mean_defined(area),
             "average_precision": mean_defined(precision),
             "expected_calibration_error": calibration_errors(weights, gaps),
+            "calibration_noise": calibration_noise(weights, gaps),
         }
 
     return statistics

@@ -5,6 +5,8 @@ counts, to one value a draw. Weights of 1 give the score itself, so that a score
 bootstrap cannot come from two formulas. tests/test_scores.py holds them against scikit-learn.
 """
 
+import math
+
 import numpy as np
 
 from keras_transfer.errors import UserError
@@ -22,7 +24,10 @@ from keras_transfer.evaluate.intervals import (
 
 MOST_WORK = 100_000_000  # draws x examples x passes over them: two or three seconds
 LEAST_DRAWS = 200  # for a standard deviation to 5 %
+STEADY = 1e-15  # a variance that is rounding only
+WIDEST = 50.0  # of an interval's log: wider ones only overflow
 LEAST_PROBABILITY = 1e-7  # the log of less is not taken; what Keras's losses use
+WORST_LOSS = -math.log(LEAST_PROBABILITY)
 
 
 class Draws:
@@ -101,6 +106,22 @@ class Sample:
         """Of a mean or an error: the percentiles of its draws."""
         return with_interval(self.value(name), *percentiles(self.drawn[name][:, 0], self.units))
 
+    def positive(self, name, most=np.inf):
+        """Of a mean of losses or errors, which is skewed: Student's t on the scale of its log.
+
+        Args:
+            most: the largest that it can be.
+        """
+        value, drawn = self.value(name), self.drawn[name][:, 0]
+        some = drawn[drawn > 0]
+        if not value or not len(some):
+            end = value if len(drawn) else None
+            return with_interval(value, end, end)
+        # a bootstrap's variance is short of one unit
+        spread = np.log(some).std() * np.sqrt(self.units / (self.units - 1))
+        ratio = float(np.exp(min(WIDEST, student(self.units) * spread)))
+        return with_interval(value, value / ratio, min(value * ratio, most))
+
     def share(self, name, examples, units):
         """{value, low, high} of a plain share of examples; arguments as of `shares`."""
         low, high = self.shares(name, examples, units)
@@ -116,41 +137,54 @@ class Sample:
         if self.plain:
             n = np.where(np.asarray(examples) > 0, examples, np.nan)
             return effective_wilson(self.values[name], n, NORMAL_95)
-        most = np.asarray(examples, np.float64)
-        return self._effective(name, units, units, most)
+        # how many of these units are drawn varies: that makes up for the unit that a variance of
+        # few is short of
+        return self._effective(name, units, self.units, units, np.asarray(examples, np.float64))
 
-    def bounded(self, name, least):
+    def bounded(self, name, least, most=np.inf):
         """{value, low, high} of another score in 0..1, as certain as a share of so many examples
         that its draws would vary as much.
 
         Args:
             least: how many examples it is as good as where draws do not vary at all, for example
-                since all are right.
+                since all are right; most: how many it can be as good as.
         """
-        low, high = self._effective(name, least, least, np.inf)
+        units = np.minimum(least, self.units)
+        low, high = self._effective(name, units, units, least, most)
         return with_interval(self.value(name), *map(number, (low[0], high[0])))
 
-    def _effective(self, name, units, least, most):
+    def _effective(self, name, units, drawn_units, least, most):
+        """The ends (low (k,), high (k,)) by the variance of the draws; `units`: for Student's t,
+        `drawn_units`: of one of which a bootstrap's variance is short."""
         value, drawn = self.values[name], self.drawn[name]
-        units = np.broadcast_to(np.asarray(units, np.float64), value.shape)
+        units, drawn_units, least = (
+            np.broadcast_to(np.asarray(sizes, np.float64), value.shape)
+            for sizes in (units, drawn_units, least)
+        )
         defined = ~np.isnan(drawn)
-        mean = share(np.where(defined, drawn, 0).sum(axis=0), defined.sum(axis=0))
+        times = defined.sum(axis=0)
+        mean = share(np.where(defined, drawn, 0).sum(axis=0), times)
         squares = np.where(defined, (drawn - mean) ** 2, 0).sum(axis=0)
-        # a bootstrap's variance is short of one unit
-        variance = share(squares, defined.sum(axis=0)) * share(units, units - 1)
+        variance = share(squares, times) * share(drawn_units, drawn_units - 1)
         effective = np.minimum(share(value * (1 - value), variance), most)
-        steady = ~(variance > 1e-15)
-        effective = np.where(steady, np.broadcast_to(least, value.shape), effective)
+        steady = ~(variance > STEADY)
+        effective = np.where(steady, least, effective)
         return effective_wilson(value, np.where(effective > 0, effective, np.nan), student(units))
 
-    def error(self, name):
-        """Of the distance between two things, which is too large by chance, and twice so in a
-        draw: the percentiles less twice that bias, at least 0."""
+    def distance(self, name, noise):
+        """Of a distance from 0, which chance makes larger, and in a draw again.
+
+        The low end takes off all that chance can add, what it adds where the true distance is 0;
+        the high end only what it adds to the draws. Neither is below 0.
+
+        Args:
+            noise: of the statistic that says how far a draw is from the examples themselves.
+        """
         value, drawn = self.value(name), self.drawn[name][:, 0]
         low, high = percentiles(drawn, self.units)
         if low is not None:
-            bias = drawn.mean() - value
-            low, high = (max(0.0, float(end - 2 * bias)) for end in (low, high))
+            least = value - self.drawn[noise].mean() - student(self.units) * drawn.std()
+            low, high = max(0.0, float(least)), high - 2 * float(drawn.mean() - value)
         return with_interval(value, low, high)
 
 

@@ -2,15 +2,20 @@
 
 import numpy as np
 
-from keras_transfer.evaluate.calibration import calibration_errors, calibration_gaps
+from keras_transfer.evaluate.calibration import (
+    calibration_errors,
+    calibration_gaps,
+    calibration_noise,
+)
 from keras_transfer.evaluate.draws import (
     LEAST_PROBABILITY,
+    WORST_LOSS,
     Draws,
     mean_defined,
     refuse_broken_numbers,
     share,
 )
-from keras_transfer.evaluate.per_class import class_statistics, mean_size, per_class
+from keras_transfer.evaluate.per_class import class_statistics, mean_size, per_class, ranked_sizes
 from keras_transfer.evaluate.ranking import rank_classes
 
 
@@ -30,7 +35,7 @@ def score_multilabel(labels, predictions, names, groups=None, seed=0, threshold=
     n, predicted = len(labels), predictions >= threshold
     sample = draw.sample(multilabel_statistics(labels, predictions, threshold), len(names))
     seen = labels.any(axis=0)
-    carried, others = draw.units(labels), draw.units(~labels)
+    carried, area = draw.units(labels), ranked_sizes(draw, labels)
     every = np.ones((n, 1), dtype=bool)
     decided = mean_size(draw.units(labels | predicted)[seen])
     return {
@@ -38,11 +43,13 @@ def score_multilabel(labels, predictions, names, groups=None, seed=0, threshold=
         "loss": sample.value("log_loss"),
         "macro_average_precision": sample.bounded("macro_average_precision", mean_size(carried)),
         "f1_macro": sample.bounded("f1_macro", decided),
-        "auroc": sample.bounded("auroc", mean_size(np.minimum(carried, others))),
+        "auroc": sample.bounded("auroc", *area),
         "subset_accuracy": sample.share("subset_accuracy", every.sum(axis=0), draw.units(every)),
-        "log_loss": sample.percentile("log_loss"),
-        "brier_score": sample.percentile("brier_score"),
-        "expected_calibration_error": sample.error("expected_calibration_error"),
+        "log_loss": sample.positive("log_loss", WORST_LOSS),
+        "brier_score": sample.positive("brier_score", 1.0),
+        "expected_calibration_error": sample.distance(
+            "expected_calibration_error", "calibration_noise"
+        ),
         "threshold": float(threshold),
         "labels_without_examples": [n for n, there in zip(names, seen, strict=True) if not there],
         "per_class": per_class(names, sample, draw, labels, predicted),
@@ -83,6 +90,7 @@ def multilabel_statistics(labels, predictions, threshold):
             "f1_macro": mean_defined(f1),
             "auroc": mean_defined(area),
             "expected_calibration_error": calibration_errors(weights, gaps, width),
+            "calibration_noise": calibration_noise(weights, gaps, width),
         }
 
     return statistics

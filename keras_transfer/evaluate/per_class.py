@@ -60,3 +60,23 @@ def mean_size(sizes):
     sizes = np.asarray(sizes, np.float64)
     sizes = sizes[sizes > 0]
     return len(sizes) ** 2 / (1 / sizes).sum() if len(sizes) else 0.0
+
+
+def ranked_sizes(draw, member):
+    """(least, most): of how many examples a mean area under the curve is as certain as a share.
+
+    One area of m examples against n others is as certain as a share of the lesser of m and n, or
+    of up to three times as many by the variance of Hanley and McNeil (1982); of scores that are
+    normal and lie far apart, of up to five times. k areas make k - 1 comparisons: the two of two
+    classes are one.
+
+    Args:
+        draw: the Draws; member: bool (n, k), whether an example is of a class.
+    """
+    sizes = member.sum(axis=0), (~member).sum(axis=0)
+    units = draw.units(member), draw.units(~member)
+    k = np.count_nonzero(np.minimum(*sizes))
+    least, most = (
+        mean_size(np.minimum(*pair)) * max(1, k - 1) / max(1, k) for pair in (units, sizes)
+    )
+    return least, 5 * most

@@ -8,6 +8,9 @@ from keras_transfer.export.certificate import CERTIFICATE
 from keras_transfer.tasks import find_task
 
 
+WIDTH = 120  # four scores with their intervals
+
+
 def summarise(run):
     """Scores, what each class got, where everything is, and the next sensible command."""
     metrics = run.metrics
@@ -42,7 +45,7 @@ def score_table(task, splits):
         table.add_row(split + mark, str(scores["n"]), *[_interval(scores[n]) for n in names])
     selected = any(scores["used_for_selection"] for scores in splits.values())
     note = ["* used for selection"] if selected else []
-    return "\n".join([render(table), *note, *_class_lines(splits)])
+    return "\n".join([render(table, WIDTH), *note, *_class_lines(splits)])
 
 
 def _class_lines(splits):
