@@ -86,7 +86,10 @@ def coverage(draw, score, measure, groups):
     return {name: number / SPLITS for name, number in hits.items()}
 
 
-EXACT = {"accuracy", "balanced_accuracy", "f1_macro", "auroc", "log_loss", "brier_score"}
+EXACT = {
+    *("accuracy", "balanced_accuracy", "f1_macro", "auroc", "average_precision"),
+    *("log_loss", "brier_score"),
+}
 CAUTIOUS = {"expected_calibration_error"}  # its low end takes off all that chance may add
 OF_CLASS = {"precision", "recall", "f1"}
 

@@ -17,6 +17,7 @@ from keras_transfer.evaluate.draws import (
 )
 from keras_transfer.evaluate.per_class import class_statistics, mean_size, per_class, ranked_sizes
 from keras_transfer.evaluate.ranking import rank_classes
+from keras_transfer.evaluate.sample import Sample
 
 TOP = 5  # classes that may be right for top_5_accuracy
 MANY = 10  # classes from which on it says something
@@ -43,7 +44,7 @@ def score_classification(labels, predictions, names, groups=None, seed=0):
     n, width = predictions.shape
     predicted = predictions.argmax(axis=1)
     member, claimed = (numbers[:, None] == np.arange(width) for numbers in (labels, predicted))
-    sample = draw.sample(classification_statistics(labels, predictions), width)
+    sample = Sample(draw, classification_statistics(labels, predictions), width)
     # what a score says where nothing varies: of as many examples as the mean over classes is
     classes = mean_size(draw.units(member))
     ranked = ranked_sizes(draw, member)
@@ -58,8 +59,8 @@ def score_classification(labels, predictions, names, groups=None, seed=0):
         "balanced_accuracy": sample.bounded("balanced_accuracy", classes),
         "f1_macro": sample.bounded("f1_macro", mean_size(draw.units(member | claimed))),
         **top,
-        "auroc": sample.bounded("auroc", *ranked),
-        "average_precision": sample.bounded("average_precision", *ranked),
+        "auroc": sample.area("auroc", *ranked),
+        "average_precision": sample.area("average_precision", *ranked),
         "log_loss": sample.positive("log_loss", WORST_LOSS),
         "brier_score": sample.positive("brier_score", 2.0),
         "expected_calibration_error": sample.distance(

@@ -17,6 +17,7 @@ from keras_transfer.evaluate.draws import (
 )
 from keras_transfer.evaluate.per_class import class_statistics, mean_size, per_class, ranked_sizes
 from keras_transfer.evaluate.ranking import rank_classes
+from keras_transfer.evaluate.sample import Sample
 
 
 def score_multilabel(labels, predictions, names, groups=None, seed=0, threshold=0.5):
@@ -33,7 +34,7 @@ def score_multilabel(labels, predictions, names, groups=None, seed=0, threshold=
     predictions = refuse_broken_numbers(predictions, (len(labels), len(names)))
     labels, draw = np.asarray(labels) > 0.5, Draws(len(labels), groups, seed)
     n, predicted = len(labels), predictions >= threshold
-    sample = draw.sample(multilabel_statistics(labels, predictions, threshold), len(names))
+    sample = Sample(draw, multilabel_statistics(labels, predictions, threshold), len(names))
     seen = labels.any(axis=0)
     carried, area = draw.units(labels), ranked_sizes(draw, labels)
     every = np.ones((n, 1), dtype=bool)
@@ -43,7 +44,7 @@ def score_multilabel(labels, predictions, names, groups=None, seed=0, threshold=
         "loss": sample.value("log_loss"),
         "macro_average_precision": sample.bounded("macro_average_precision", mean_size(carried)),
         "f1_macro": sample.bounded("f1_macro", decided),
-        "auroc": sample.bounded("auroc", *area),
+        "auroc": sample.area("auroc", *area),
         "subset_accuracy": sample.share("subset_accuracy", every.sum(axis=0), draw.units(every)),
         "log_loss": sample.positive("log_loss", WORST_LOSS),
         "brier_score": sample.positive("brier_score", 1.0),

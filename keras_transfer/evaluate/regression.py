@@ -9,6 +9,7 @@ from keras_transfer.evaluate.draws import (
     refuse_broken_numbers,
     share,
 )
+from keras_transfer.evaluate.sample import Sample
 
 
 def score_regression(labels, predictions, names, groups=None, seed=0):
@@ -52,7 +53,7 @@ def score_regression(labels, predictions, names, groups=None, seed=0):
         absolute, root, explained = mean_defined(errors(weights)).T
         return {"mae": absolute, "rmse": root, "unexplained": 1 - explained}
 
-    sample = draw.sample(means, width)
+    sample = Sample(draw, means, width)
     scores = {"n": n, "loss": number((error**2).mean()) if n else None}
     scores |= {name: sample.positive(name) for name in ("mae", "rmse")}
     scores["r2"] = complement(sample.positive("unexplained"))

@@ -4,6 +4,7 @@ import numpy as np
 
 from keras_transfer.errors import UserError
 from keras_transfer.evaluate.draws import Draws, share
+from keras_transfer.evaluate.sample import Sample
 
 POINTS = {  # what is wanted at least: what is then to be as high as it can
     "at_specificity": ("specificity", "sensitivity"),
@@ -65,7 +66,7 @@ def score_decisions(targets, found, place, groups=None, seed=0):
             for name, (inside, right) in parts.items()
         }
 
-    sample = draw.sample(statistics)
+    sample = Sample(draw, statistics)
     scores = {
         name: sample.share(name, inside.sum(keepdims=True), draw.units(inside[:, None]))
         for name, (inside, _) in parts.items()

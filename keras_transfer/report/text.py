@@ -7,7 +7,6 @@ from keras_transfer.errors import count
 from keras_transfer.export.certificate import CERTIFICATE
 from keras_transfer.tasks import find_task
 
-
 WIDTH = 120  # four scores with their intervals
 
 
