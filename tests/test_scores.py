@@ -361,3 +361,11 @@ def test_shapes_that_do_not_belong_together_are_refused():
         score_split("classification", [0, 1], np.ones((2, 3)) / 3, ["a", "b"])
     with pytest.raises(UserError, match="Did you mean regression"):
         find_task("regresion")
+
+
+@pytest.mark.parametrize("name", ["auroc", "average_precision", "balanced_accuracy", "f1_macro"])
+def test_a_perfect_mean_over_classes_still_has_a_width(name):
+    """Of five examples of either class, all right, nobody knows that the next will be."""
+    score = score_split("classification", *PERFECT["classification"], ["a", "b"])[name]
+    assert score["value"] == score["high"] == 1.0
+    assert 0.3 < score["low"] < 0.75
