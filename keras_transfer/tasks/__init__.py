@@ -4,6 +4,7 @@
 have a frozen dataclass `Settings`, whose fields join the flags where the task is named.
 """
 
+from dataclasses import fields
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -34,6 +35,7 @@ class Task:
     outputs: tuple[str, ...]
     name: ClassVar[str]
     headline: ClassVar[str]  # the score to show first
+    shown_scores: ClassVar[tuple[str, ...]] = ()  # what else a table shows, at most three
     output_names: ClassVar[tuple[str, ...]]  # of the model's outputs in exported files
     taps: ClassVar[tuple[str, ...]] = ()  # stages of the base that the head wants besides the last
     columns: ClassVar[tuple[str, ...]] = ()  # of a table, in place of `label`; rows then add up
@@ -100,6 +102,20 @@ class Task:
     def from_outputs(cls, outputs, **settings):
         """The task of a trained model: what its ModelSpec says."""
         return cls(tuple(outputs), **settings)
+
+    def check_settings(self, config):
+        """Refuse settings without a meaning for this task, for example another task's, which
+        `--task auto` offers as well.
+
+        Args:
+            config: TrainConfig with the task's own `Settings`.
+        """
+        for name in names_in("tasks"):
+            settings = vars(find_in("tasks", "task", name)).get("Settings")
+            for field in fields(settings) if settings and name != self.name else ():
+                if vars(config).get(field.name, field.default) != field.default:
+                    flag = "--" + field.name.replace("_", "-")
+                    raise UserError(f"{flag} is for --task {name}", f"task {self.name}")
 
     # --- training
 

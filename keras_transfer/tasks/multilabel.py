@@ -32,6 +32,7 @@ class Multilabel(Task):
     outputs: tuple[str, ...]
     name = "multilabel"
     headline = "macro_average_precision"
+    shown_scores = ("f1_macro", "auroc", "subset_accuracy")
     output_names = ("probabilities",)
     solver = "logistic_per_label"
     precedence = 2

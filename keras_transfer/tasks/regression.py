@@ -35,6 +35,7 @@ class Regression(Task):
     offset: tuple[float, ...]
     name = "regression"
     headline = "r2"
+    shown_scores = ("mae", "rmse")
     output_names = ("values",)
     solver = "ridge"
     precedence = 1
