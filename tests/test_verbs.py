@@ -37,7 +37,7 @@ def test_several_numbers_are_scored_by_their_names():
 
 def test_examples_that_selected_are_named_too(tmp_path):
     table = pd.DataFrame({"shown": ["a", "b", "c"], "split": ["train", "val", "test"]})
-    write_roles(tmp_path, table.assign(sha256=["1", "2", "3"]), "val")
+    write_roles(tmp_path, table.assign(sha256=["1", "2", "3"], group=""), "val")
     assert read_roles(tmp_path) == {"1": "trained", "2": "selected"}
     assert read_roles(tmp_path / "elsewhere") == {}
     for text in (b"", b"path,kind\na,b\n", b"\xff\xfe\x00", b"role,sha256\nking,1\n"):
@@ -126,7 +126,7 @@ def test_doctor_shows_columns_apart_however_long_a_name_is():
     assert "  a-package-with-a-long-name  missing" in lines
     assert f"  {long}  downloaded by Keras" in lines
     assert f"  {'short'.ljust(len(long))}  package x" in lines
-    assert "  openvino  pip install 'openvino'  a faster engine" in "\n".join(lines)
-    assert "  onnx      installed               the format onnx" in lines
+    assert "  openvino     pip install 'openvino'     a faster engine" in "\n".join(lines)
+    assert "  onnx         installed                  the format onnx" in lines
     assert "  GPU             none: no driver" in lines
     assert "  none" in tables(found | {"weights": {}}).splitlines()

@@ -33,6 +33,7 @@ class Multilabel(Task):
     name = "multilabel"
     headline = "macro_average_precision"
     output_names = ("probabilities",)
+    paired_score = "jaccard_index"
     solver = "logistic_per_label"
     precedence = 2
     threshold: ClassVar[float] = 0.5
