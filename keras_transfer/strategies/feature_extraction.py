@@ -17,6 +17,7 @@ from keras_transfer.strategies.common import recipes
 from keras_transfer.strategies.common.exact_head import LinearProblem, fit_head
 from keras_transfer.strategies.common.gradient import schedule, train_by_gradient
 from keras_transfer.strategies.common.inputs import stored_inputs, views_of
+from keras_transfer.strategies.common.tensorboard import scalars
 
 NOBODY = np.array([], dtype=np.int64)
 
@@ -99,7 +100,8 @@ def fit_head_on_part(model, dataset, features, config):
 
 def solve_head(model, dataset, features, config, indices):
     """Put the exact linear head for these examples into `model`; its history."""
-    views = head_stage(facts_of(dataset), config, len(indices)).views
+    stage = head_stage(facts_of(dataset), config, len(indices))
+    views = stage.views
     examples, prefix = dataset.examples, cut(model)[0]
     total = len(examples) + (len(views) - 1) * len(indices)  # the others are scored
     parts = [features.features(prefix, examples, indices, view, total) for view in views]
@@ -115,6 +117,9 @@ def solve_head(model, dataset, features, config, indices):
     )
     head = fit_head(problem, in_place=True)
     model.get_layer("head").set_weights([head.kernel, head.bias])
+    with scalars(config.tensorboard, stage.name) as write:
+        for step, row in enumerate(head.history):
+            write(row, step)
     return head.history
 
 
