@@ -106,6 +106,12 @@ def test_examples_meet_by_content_whatever_their_order_and_name(three, tmp_path)
     assert after["skipped"] == {"not_scored_by_all": 0, "trained_a_run": 0}
 
 
+def test_examples_of_arrays_have_one_name_and_still_meet(three, tmp_path):
+    table = examples(["a"] * N).assign(shown="array")
+    unnamed = plant(tmp_path / "unnamed", np.arange(N) >= 10, table)
+    assert compare_runs([three[0], unnamed])["pairs"][0]["p_value"] == pytest.approx(2 / 2**10)
+
+
 @given(st.lists(st.sampled_from("ab"), min_size=4, max_size=12), st.integers(0, 10**6))
 @settings(max_examples=15, deadline=None)
 def test_copies_of_one_content_with_two_labels_still_meet(tmp_path_factory, labels, seed):
@@ -214,6 +220,9 @@ def test_labels_of_each_task_are_read_back(tmp_path, task, labels):
     if not task.paired_score:  # the test is of what the table shows
         assert found["runs"][1]["paired_score"] == pytest.approx(expected, abs=1e-4)
     assert found["pairs"][0]["more_than_chance"]
+    text = comparison_text(found)
+    assert ("points" in text) == task.exact_scores
+    assert ("in jaccard index (" in text) == bool(task.paired_score)
 
 
 def test_outputs_in_another_order_are_the_same_outputs(tmp_path):

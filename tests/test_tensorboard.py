@@ -68,7 +68,9 @@ def test_each_training_has_its_curves(class_folder, tmp_path):
 
 
 def test_a_tuning_has_its_curves(class_folder, tmp_path):
-    tuned = train(class_folder(), tmp_path, "tuned", strategy="fine_tuning", epochs=2)
+    tuned = train(
+        class_folder(), tmp_path, "tuned", strategy="fine_tuning", trainable="last:3", epochs=2
+    )
     check_alike(read(tmp_path / "logs" / "tuned" / "training-from-scratch"), tuned.history)
 
 
