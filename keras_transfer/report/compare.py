@@ -66,7 +66,7 @@ def difference_text(found, difference):
     if found["exact"]:
         number += " points"
     elif found["paired_score"] != found["headline"]:
-        number += f" of {_spaced(found['paired_score'])}"
+        number += f" in {_spaced(found['paired_score'])}"
     if low is None:
         return number
     return f"{number} ({scale * low:.{digits}f} .. {scale * high:.{digits}f})"
