@@ -13,6 +13,7 @@ VERBS = {  # verb: module, what it does
     "predict": ("keras_transfer.cli.predict", "predict for files, folders or patterns"),
     "export": ("keras_transfer.cli.export", "write a run as SavedModel or TFLite, checked"),
     "features": ("keras_transfer.cli.features", "list, check or clear what is stored of bases"),
+    "compare": ("keras_transfer.cli.compare", "which run is better by more than chance, and costs"),
     "doctor": ("keras_transfer.cli.doctor", "versions, devices, weights at hand, what is missing"),
 }
 

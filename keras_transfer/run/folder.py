@@ -122,7 +122,8 @@ class Run:
 
         if (self.folder / "predictions.jsonl").is_file():
             return pd.read_json(self.folder / "predictions.jsonl", lines=True)
-        return pd.read_csv(self.folder / "predictions.csv", dtype={"label": str, "predicted": str})
+        names = {"label": str, "predicted": str}  # of classes: one may be called NA
+        return pd.read_csv(self.folder / "predictions.csv", dtype=names, keep_default_na=False)
 
     @property
     def predictor(self):

@@ -7,15 +7,15 @@ ROLES = {"trained": "trained it", "selected": "selected its epochs"}  # what a w
 
 
 def write_roles(folder, table, selected_on):
-    """Write `splits.csv`: path, split, role (trained, selected or empty), sha256.
+    """Write `splits.csv`: path, split, role (trained, selected or empty), group, sha256.
 
     Args:
-        table: DataFrame with `shown`, `split` and `sha256`.
+        table: DataFrame with `shown`, `split`, `group` and `sha256`.
         selected_on: the split that selected something.
     """
     split_roles = {selected_on: "selected", "train": "trained"}
     roles = table["split"].map(lambda split: split_roles.get(split, ""))
-    columns = table[["shown", "split", "sha256"]].rename(columns={"shown": "path"})
+    columns = table[["shown", "split", "group", "sha256"]].rename(columns={"shown": "path"})
     columns.insert(2, "role", roles)
     columns.to_csv(Path(folder) / SPLITS_FILE, index=False)
 

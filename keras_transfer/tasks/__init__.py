@@ -43,6 +43,7 @@ class Task:
     solver: ClassVar[str | None] = None  # of an exact linear head, in strategies.common.solvers
     strata_in_each_fold: ClassVar[bool] = False  # a class that a fold lacks cannot be learned there
     exact_scores: ClassVar[bool] = False  # example_scores are 0 or 1
+    paired_score: ClassVar[str] = ""  # what example_scores' mean is called, if not the headline
     needs_geometry: ClassVar[bool] = False  # targets lie inside an example
     tunes_whole_base: ClassVar[bool] = False  # features of early layers matter as well
     kept_share: ClassVar[float] = 0.5  # of a tuning, unless another is clearly better
@@ -227,6 +228,10 @@ class Task:
     def label_text(self, label):
         """A label as a person reads it."""
         return "|".join(map(str, label)) if isinstance(label, tuple) else label
+
+    def label_from_text(self, text):
+        """What `label_text` gave, as `parse` takes it."""
+        return text
 
     def check_known(self, labels):
         """Refuse labels that a trained model has never heard of."""

@@ -34,6 +34,7 @@ class Multilabel(Task):
     headline = "macro_average_precision"
     shown_scores = ("f1_macro", "auroc", "subset_accuracy")
     output_names = ("probabilities",)
+    paired_score = "jaccard_index"
     solver = "logistic_per_label"
     precedence = 2
     threshold: ClassVar[float] = 0.5

@@ -164,6 +164,9 @@ class Regression(Task):
     def to_json(self, prediction, top=None):
         return {"values": named(self.outputs, prediction)}
 
+    def label_from_text(self, text):
+        return tuple(text.split("|")) if len(self.outputs) > 1 else text
+
     def check_known(self, labels):
         width = {len(label) if isinstance(label, tuple) else 1 for label in labels}
         if width != {len(self.outputs)}:
