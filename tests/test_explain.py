@@ -88,6 +88,10 @@ def rank_correlations(ones, others):
     return np.array([np.corrcoef(a, b)[0, 1] if a.std() and b.std() else 0 for a, b in pairs])
 
 
+def test_the_files_of_the_room_are_the_methods():
+    assert METHODS == ("grad_cam", "rise")
+
+
 @each_method
 def test_the_map_lies_on_evidence_that_was_planted(method):
     model, pixels, _, masks = trained()
@@ -172,6 +176,19 @@ def test_every_family_has_a_map(base):
     assert maps.max() == 1
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_a_mixed_model_has_nearly_the_same_map(policy):
+    keras, (model, pixels, classes, _) = load_keras(), trained()
+    mixed = keras.models.clone_model(
+        model,
+        clone_function=lambda one: type(one).from_config({**one.get_config(), "dtype": policy}),
+    )
+    mixed.set_weights(model.get_weights())
+    maps = [grad_cam.maps(one, pixels, classes) for one in (model, mixed)]
+    assert maps[1].dtype == np.float32
+    assert rank_correlations(*maps).mean() > 0.95
+
+
 def test_what_has_no_map_is_refused_in_a_line(monkeypatch):
     keras = load_keras()
     flat = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()], name="flat")
@@ -210,6 +227,15 @@ def test_an_image_is_shown_in_the_shape_of_its_map(resize, shape):
     assert shown.shape == (*shape, 3)
     assert shown[:, : shape[1] // 3].max() == 0
     assert shown[:, -shape[1] // 3 :].min() == 200
+
+
+def test_a_panel_says_where_no_evidence_was_found():
+    pixels, heat = np.full((64, 64, 3), 9, np.uint8), np.zeros((64, 64), np.float32)
+    nothing = Explanation("a", "rise", "b", "b", 0.5, True, pixels, heat).draw()
+    heat = np.ones((64, 64), np.float32)
+    something = Explanation("a", "rise", "b", "b", 0.5, True, pixels, heat).draw()
+    legends = [np.asarray(one)[-40:].astype(int) for one in (nothing, something)]
+    assert [np.ptp(one, axis=2).max() > 50 for one in legends] == [False, True]  # the colours
 
 
 def test_the_colours_grow_lighter_step_by_step():

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_transfer import progress
 from keras_transfer.config import find_in
 from keras_transfer.errors import ExampleError, UserError
 
@@ -43,7 +44,9 @@ class Explanation(NamedTuple):
         """The example beside its overlay, with what is predicted, as a `PIL.Image`."""
         from keras_transfer.explain.common.panel import draw_panel
 
-        return draw_panel(self.pixels, self.map, self.title, f"method: {self.method}")
+        number = self.value is not None and not self.probability
+        quantity = "raises the value" if number else "evidence"
+        return draw_panel(self.pixels, self.map, self.title, f"method: {self.method}", quantity)
 
     @property
     def title(self):
@@ -91,15 +94,11 @@ def explain_files(model, paths, method="grad_cam"):
 
 
 def _explain(predictor, files, method):
-    from keras_transfer import progress
-
-    network = None
+    network = _with_scores(predictor.model)
     with progress.bar("Explaining", len(files)) as advance:
         for start in range(0, len(files), BATCH_SIZE):
             part = files[start : start + BATCH_SIZE]
             loaded = [_load(predictor, file) for file in part]
-            if network is None:
-                network = _with_scores(predictor.model)
             yield from _explain_batch(predictor, network, part, loaded, method)
             advance(len(part))
 

@@ -72,7 +72,7 @@ def _evidence(head, features, outputs):
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(features)
         scores = head(features, training=False)
-        scores = tf.reshape(scores, (len(features), -1))
+        scores = tf.cast(tf.reshape(scores, (len(features), -1)), tf.float32)
         wanted = choose_outputs(scores.numpy(), outputs)
         explained = tf.gather(scores, wanted, batch_dims=1)
     weights = tf.reduce_mean(tape.gradient(explained, features), axis=(1, 2), keepdims=True)

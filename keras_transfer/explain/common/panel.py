@@ -13,12 +13,12 @@ LEAST_WIDTH = 330  # of each of the two images: a title and a legend need room
 BAR = (160, 12)
 
 
-def draw_panel(pixels, heat, title, remark):
+def draw_panel(pixels, heat, title, remark, quantity):
     """A `PIL.Image`: title above, example left, overlay right, legend below.
 
     Args:
         pixels: uint8 (height, width, 3); heat: (height, width) in 0..1.
-        title: one line above; remark: one line below the example.
+        title: one line above; remark: one line below the example; quantity: what the map shows.
     """
     from PIL import Image, ImageDraw
 
@@ -33,17 +33,21 @@ def draw_panel(pixels, heat, title, remark):
     text, letters = fit(title, size[0] - 2 * MARGIN)
     draw.text((MARGIN, HEADER // 2), text, INK, letters, anchor="lm")
     draw.text((MARGIN, size[1] - FOOTER // 2), remark, QUIET, font(SMALL), anchor="lm")
-    _draw_legend(panel, draw, 2 * MARGIN + column, size[1] - FOOTER // 2)
+    corner = (2 * MARGIN + column, size[1] - FOOTER // 2)
+    if np.max(heat) > 0:
+        _draw_legend(panel, draw, *corner, f"{quantity}: none")
+    else:
+        draw.text(corner, f"{quantity}: none found", QUIET, font(SMALL), anchor="lm")
     return panel
 
 
-def _draw_legend(panel, draw, left, middle):
-    """The evidence from none to most, as it looks on grey."""
+def _draw_legend(panel, draw, left, middle, nothing):
+    """The colours from `nothing` to most, as they look on grey."""
     from PIL import Image
 
     letters = font(SMALL)
-    draw.text((left, middle), "evidence: none", QUIET, letters, anchor="lm")
-    start = left + round(draw.textlength("evidence: none", letters)) + 8
+    draw.text((left, middle), nothing, QUIET, letters, anchor="lm")
+    start = left + round(draw.textlength(nothing, letters)) + 8
     width, height = BAR
     heat = np.tile(np.linspace(0, 1, width, dtype=np.float32), (height, 1))
     bar = overlay(np.full((height, width, 3), 128, np.uint8), heat)
