@@ -104,7 +104,7 @@ def test_heavy_imports_stand_inside_functions(path):
     assert not heavy
 
 
-VERBS = ["train", "evaluate", "predict", "export", "features", "compare", "doctor"]
+VERBS = ["train", "evaluate", "predict", "explain", "export", "features", "compare", "doctor"]
 HELP = """
 import sys, keras_transfer.__main__ as m
 sys.argv = ['x', {verb!r}, '--help']
