@@ -3,8 +3,8 @@
     python benchmarks/reliability.py --strategies feature_extraction fine_tuning --seeds 0 1 2
 
 Finished runs in --out are kept. Of each: log loss and debiased expected calibration error with and
-without the temperature, accuracy, and the error and coverage at the threshold, all on val; everything
-was settled inside train.
+without the temperature, accuracy, and the error and coverage at the threshold, all on val;
+everything was settled inside train.
 """
 
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import tyro
+from keras_transfer.evaluate.calibration import debiased_calibration_error
 from measuring import IMAGES, keep
 
 import keras_transfer as kt
-from keras_transfer.evaluate.calibration import debiased_calibration_error
 from keras_transfer.run.folder import Run
 
 

@@ -2,9 +2,9 @@
 
     python benchmarks/unlike_training.py
 
-One set is home, the others are foreign; each is home once. All of it happens inside train: a fifth of
-the home set's train is new, the rest is known, fold by fold. AUROC is of foreign against new, and
-`found` the share of foreign images beyond the 95th percentile of the new ones' distances.
+One set is home, the others are foreign; each is home once. All of it happens inside train: a fifth
+of the home set's train is new, the rest is known, fold by fold. AUROC is of foreign against new,
+and `found` the share of foreign images beyond the 95th percentile of the new ones' distances.
 """
 
 from dataclasses import dataclass

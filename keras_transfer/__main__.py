@@ -11,9 +11,11 @@ VERBS = {  # verb: module, what it does
     "train": ("keras_transfer.cli.train", "adapt a base to your images; score, save and export it"),
     "evaluate": ("keras_transfer.cli.evaluate", "score a model on labelled images"),
     "predict": ("keras_transfer.cli.predict", "predict for files, folders or patterns"),
+    "explain": ("keras_transfer.cli.explain", "show what predictions rest on, as images"),
     "export": ("keras_transfer.cli.export", "write a run as SavedModel or TFLite, checked"),
     "report": ("keras_transfer.cli.report", "a run as one page for people: report.html"),
     "features": ("keras_transfer.cli.features", "list, check or clear what is stored of bases"),
+    "compare": ("keras_transfer.cli.compare", "which run is better by more than chance, and costs"),
     "doctor": ("keras_transfer.cli.doctor", "versions, devices, weights at hand, what is missing"),
 }
 

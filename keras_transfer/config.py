@@ -16,7 +16,7 @@ from typing import Any, Literal
 from keras_transfer.errors import UserError, unknown_name
 
 IN_MEMORY = "in memory"  # what `data` holds where arrays or DataFrames were passed
-HELPERS = {"common", "certificate"}  # in a room: what is no method, task or format
+HELPERS = {"common", "certificate", "overlay"}  # in a room: what is no method, task or format
 ROOMS = {"strategy": "strategies", "task": "tasks", "modality": "inputs"}  # field: room
 
 

@@ -62,6 +62,7 @@ def run_transfer(config, data, out=None, overwrite=False):
         )
         from keras_transfer.strategies import find_strategy
         from keras_transfer.strategies.common.reliability import settle
+        from keras_transfer.strategies.common.tensorboard import with_own_folder, write_scores
     with clock("read"):
         spec = check(config)
         check_target(out, overwrite)
@@ -69,12 +70,13 @@ def run_transfer(config, data, out=None, overwrite=False):
         dataset = read_dataset(source, spec, config)
     features = open_store(config.cache_features, config.feature_precision)
     target = choose_target(out, source.name, config)
+    watched = with_own_folder(config, target)
     with recording(target, config, dataset, overwrite) as run:
         with precision_and_seed(config.precision, config.seed):
             with clock("build"):
                 model = build_for(dataset, config)
             with clock("fit"):
-                fitted = find_strategy(config.strategy).fit(model, dataset, features, config)
+                fitted = find_strategy(config.strategy).fit(model, dataset, features, watched)
             clock.move("fit", "extract", features.seconds)
             with clock("evaluate"):
                 reliability = settle(fitted, dataset, features, config)
@@ -85,6 +87,7 @@ def run_transfer(config, data, out=None, overwrite=False):
         with clock("write"):
             model_spec = spec_of(dataset, base_name(config.base), thresholds)
             write_results(run, fitted, model_spec, dataset, predictions, reliability)
+            write_scores(watched.tensorboard, scores)
         with clock("export"):
             if config.export:
                 export(run, fitted, model_spec, dataset, config.seed)
@@ -104,7 +107,9 @@ def check(config):
     from keras_transfer.inputs import find_modality
     from keras_transfer.model.trainable import check_part
     from keras_transfer.strategies import check_strategy
+    from keras_transfer.strategies.common.tensorboard import check_tensorboard
 
+    check_tensorboard(config.tensorboard)
     spec = find_modality(config.modality).spec(describe_base(config.base), config)
     check_strategy(config)
     check_feature_precision(config.feature_precision)

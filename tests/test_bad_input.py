@@ -52,6 +52,7 @@ def break_one_class(folder):
         (lambda f: None, ["--strategy", "fine_tuning", "--trainable", "block9"], "block7"),
         (lambda f: None, ["--strategy", "fine_tuning", "--trainable", "last:0"], "from 1"),
         (lambda f: None, ["--trainable", "all"], "keeps the whole base"),
+        (lambda f: None, ["--at-specificity", "0.9"], "needs a classification of two classes"),
         (lambda f: None, ["--image-size", "8"], "--image-size is out of range"),
         (lambda f: None, ["--base", "xception"], "--image-size is too small for xception"),
         (keep_two_each, [], "can be held out.*three examples or more"),

@@ -4,9 +4,8 @@ import dataclasses
 
 import pytest
 
-from keras_transfer.config import TrainConfig, config_class, limits_of, make_config, read_config
+from keras_transfer.config import config_class, limits_of, make_config, read_config
 from keras_transfer.errors import UserError
-from keras_transfer.inputs.image import Settings
 
 
 def test_reads_back_what_it_wrote(tmp_path):
@@ -18,7 +17,8 @@ def test_reads_back_what_it_wrote(tmp_path):
 def test_every_knob_has_a_meaning():
     import inspect
 
-    source = inspect.getsource(TrainConfig) + inspect.getsource(Settings)
+    parts = [part for part in config_class().__mro__ if dataclasses.is_dataclass(part)]
+    source = "".join(inspect.getsource(part) for part in parts[1:])
     for field in dataclasses.fields(config_class()):
         after = source.split(f"    {field.name}: ")[1].split("\n", 1)[1].lstrip()
         assert after.startswith('"""'), f"{field.name} has no help"
@@ -39,6 +39,7 @@ def test_limits_name_knobs():
         ({"dropout": 1.5}, "--dropout is out of range"),
         ({"epochs": 0}, "--epochs is out of range"),
         ({"hidden_units": (64, 0)}, "--hidden-units is out of range"),
+        ({"at_specificity": 1.5}, "--at-specificity is out of range"),
         ({"seed": -1}, "--seed is out of range"),
         ({"dropout": float("nan")}, "--dropout is out of range"),
     ],

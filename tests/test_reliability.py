@@ -29,23 +29,40 @@ PRETRAINED = {"base": "efficientnet_lite0", "weights": "auto"}
 SHORT = {"base": "mobilenet_v2_0.35", "weights": "none", "image_size": 32, "quiet": True}
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.integers(0, 10_000), st.floats(0.0, 0.5), st.integers(1, 80), st.integers(2, 40))
-def test_the_threshold_is_the_lowest_that_keeps_errors_few(seed, rate, n, values):
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.0, 0.5), st.integers(2, 80), st.integers(2, 40))
+def test_scores_of_a_threshold_are_those_of_what_is_kept(seed, rate, n, values):
     generator = np.random.default_rng(seed)
-    confidence = generator.integers(0, values, n) / values  # with ties
+    confidence = generator.integers(1, values + 1, n) / values  # with ties
     wrong = generator.uniform(size=n) < 0.3
     chosen = choose_threshold(confidence, wrong, rate)
-    fits = [t for t in np.unique(confidence) if wrong[confidence >= t].mean() <= rate]
-    assert chosen == (min(fits) if fits else None)
-    scores = score_threshold(confidence, wrong, chosen)
-    sure = ~is_unsure(confidence, chosen)
+    scores, sure = score_threshold(confidence, wrong, chosen), ~is_unsure(confidence, chosen)
     assert scores["coverage"]["value"] == pytest.approx(sure.mean())
     if chosen is None:
         assert scores["error"] == {"value": None, "low": None, "high": None}
     else:
-        assert scores["error"]["value"] <= rate
+        assert scores["error"]["value"] == pytest.approx(wrong[sure].mean())
         assert scores["error"]["low"] <= scores["error"]["value"] <= scores["error"]["high"]
+    stricter = choose_threshold(confidence, wrong, rate / 2)
+    assert is_unsure(confidence, stricter).sum() >= (~sure).sum()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([0.02, 0.05, 0.1]))
+def test_the_wanted_error_rate_is_met_on_new_predictions(seed, rate):
+    """Of calibrated predictions, where the threshold that is right is known."""
+    generator = np.random.default_rng(seed)
+    confidence = generator.beta(4, 1, 60_000)
+    wrong = generator.uniform(size=60_000) > confidence
+    chosen = choose_threshold(confidence[:20_000], wrong[:20_000], rate)
+    new = score_threshold(confidence[20_000:], wrong[20_000:], chosen)["error"]["value"]
+    assert new == pytest.approx(rate, rel=0.35)
+
+
+def test_the_ends_of_thresholds():
+    confidence = np.linspace(0.5, 0.99, 50)
+    assert choose_threshold(confidence, np.zeros(50, bool), 0.0) == 0.0
+    assert choose_threshold(confidence, np.ones(50, bool), 0.4) is None
 
 
 def test_the_interval_of_a_coverage_is_wider_where_groups_are_few():

@@ -19,6 +19,7 @@ from keras_transfer.inputs import Modality
 from keras_transfer.report.examples import BUDGET, Gallery
 from keras_transfer.report.html import render, write_report
 from keras_transfer.run.folder import Run
+from keras_transfer.tasks import find_task
 from tests.support.browser import look_at
 from tests.support.drawing import KINDS, plant_classes
 
@@ -146,13 +147,16 @@ def test_it_needs_nothing_beside_it(runs, kind):
 @KIND
 def test_the_numbers_are_those_of_the_run(runs, kind):
     run = runs[kind]
-    (head, *rows), parts = page_of(run).tables[0], page_of(run).tables[1]
-    for row, (split, scores) in zip(rows, run.metrics["splits"].items(), strict=True):
-        assert row[:3] == [split, str(scores["n"]), "no"]
-        for name, cell in zip(head[3:], row[3:], strict=True):
-            score = scores[name.lower().replace(" ", "_")]
+    (head, *rows), parts = page_of(run).tables[:2]
+    assert head == ["", *run.metrics["splits"]]
+    columns = zip(*[row[1:] for row in rows], strict=True)
+    for column, scores in zip(columns, run.metrics["splits"].values(), strict=True):
+        assert column[:2] == (str(scores["n"]), "no")
+        for row, cell in zip(rows[2:], column[2:], strict=True):
+            score = scores[row[0].lower().replace(" ", "_")]
             low, high = (f"{score[end]:.3f}" for end in ("low", "high"))
             assert cell == f"{score['value']:.3f}{low} to {high}"
+    assert rows[2][0].lower().replace(" ", "_") == find_task(run.metrics["task"]).headline
     classes = list(run.metrics["splits"].values())[-1].get("per_class", {})
     for row, (name, values) in zip(parts[1:], classes.items(), strict=bool(classes)):
         assert row[0] == name
@@ -225,7 +229,7 @@ def test_maps_are_shown_over_what_the_model_saw(runs):
     run = runs["names"]
     text = render(run, explain=explain)
     assert {(p.dtype.name, p.shape[1:]) for p in seen} == {("uint8", (32, 32, 3))}
-    assert text.count('alt="where the model looked') == sum(len(p) for p in seen)
+    assert text.count('alt="what the prediction rests on') == sum(len(p) for p in seen)
 
 
 def test_thumbnails_stop_where_a_report_would_become_too_large():

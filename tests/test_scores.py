@@ -14,8 +14,9 @@ from sklearn import metrics
 from keras_transfer.errors import UserError
 from keras_transfer.evaluate.classification import score_classification
 from keras_transfer.evaluate.draws import mean_defined
-from keras_transfer.evaluate.intervals import bootstrap, group_numbers, wilson
-from keras_transfer.evaluate.multilabel import Ranking, score_multilabel
+from keras_transfer.evaluate.intervals import bootstrap, draw_scores, group_numbers, wilson
+from keras_transfer.evaluate.multilabel import score_multilabel
+from keras_transfer.evaluate.ranking import Ranking
 from keras_transfer.evaluate.regression import score_regression
 from keras_transfer.evaluate.splits import score_splits
 from keras_transfer.tasks import find_task
@@ -181,14 +182,16 @@ def test_one_draw_of_the_bootstrap_is_the_score_of_the_drawn_examples(seed):
             values.append(metrics.average_precision_score(kept, likely, average="macro"))
         return np.array(values)
 
-    ((low, high),) = bootstrap(one_by_one, 25, seed=3, draws=20)
+    wanted, units = draw_scores(one_by_one, 25, seed=3, draws=20)
+    assert units == 25
     assert all(weight.sum() == 25 for weight in drawn)
-    found = []
-    rankings = [Ranking(labels[:, c] > 0, probabilities[:, c]) for c in range(4)]
-    for weight in drawn:
-        each = np.array([[r.average_precision(weight[None])[0] for r in rankings]])
-        found.append(mean_defined(each)[0])
-    assert np.quantile(found, [0.025, 0.975]) == pytest.approx([low, high], abs=1e-9)
+    ranks = [Ranking(labels[:, c] > 0, probabilities[:, c]) for c in range(4)]
+
+    def at_once(weights):
+        return mean_defined(np.stack([r.average_precision(weights) for r in ranks], axis=1))
+
+    found, _ = draw_scores(at_once, 25, seed=3, draws=20)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-9)
 
 
 def test_headline_of_each_task():
@@ -256,7 +259,13 @@ def test_r2_without_spread_is_undefined_but_the_errors_are_not(n):
 def test_a_class_that_no_example_has_is_undefined_and_out_of_the_mean():
     scores = score_split("classification", [0, 0, 1], np.eye(3)[[0, 0, 1]], ["a", "b", "c"])
     assert scores["balanced_accuracy"]["value"] == 1.0
-    assert scores["per_class"]["c"] == {"n": 0, "precision": None, "recall": None, "f1": None}
+    assert scores["auroc"]["value"] == scores["average_precision"]["value"] == 1.0
+    undefined = scores["per_class"]["c"]
+    intervals = undefined.pop("intervals")
+    curves = {"auroc": None, "average_precision": None}
+    assert undefined == {"n": 0, "precision": None, "recall": None, "f1": None, **curves}
+    names = ("precision", "recall", "f1")
+    assert intervals == {name: {"low": None, "high": None} for name in names}
 
 
 def test_groups_widen_the_interval():
@@ -352,3 +361,11 @@ def test_shapes_that_do_not_belong_together_are_refused():
         score_split("classification", [0, 1], np.ones((2, 3)) / 3, ["a", "b"])
     with pytest.raises(UserError, match="Did you mean regression"):
         find_task("regresion")
+
+
+@pytest.mark.parametrize("name", ["auroc", "average_precision", "balanced_accuracy", "f1_macro"])
+def test_a_perfect_mean_over_classes_still_has_a_width(name):
+    """Of five examples of either class, all right, nobody knows that the next will be."""
+    score = score_split("classification", *PERFECT["classification"], ["a", "b"])[name]
+    assert score["value"] == score["high"] == 1.0
+    assert 0.3 < score["low"] < 0.75

@@ -106,7 +106,8 @@ def test_heavy_imports_stand_inside_functions(path):
     assert not heavy
 
 
-VERBS = ["train", "evaluate", "predict", "export", "report", "features", "doctor"]
+VERBS = ["train", "evaluate", "predict", "explain", "export", "report", "features"]
+VERBS += ["compare", "doctor"]
 HELP = """
 import sys, keras_transfer.__main__ as m
 sys.argv = ['x', {verb!r}, '--help']

@@ -49,7 +49,8 @@ def test_metrics_have_the_shape_that_others_read(finished):
     assert val["used_for_selection"] is False
     assert set(val["accuracy"]) == {"value", "low", "high"}
     assert val["accuracy"]["value"] > 0.9
-    assert set(val["per_class"]["red"]) == {"n", "precision", "recall", "f1"}
+    wanted = {"n", "precision", "recall", "f1", "auroc", "average_precision", "intervals"}
+    assert set(val["per_class"]["red"]) == wanted
     assert np.sum(val["confusion"]) == 18
     assert metrics["examples"] == {"read": 72, "skipped": 0}
     assert metrics["features"]["computed"] == 72

@@ -38,7 +38,7 @@ def test_several_numbers_are_scored_by_their_names():
 def test_examples_that_selected_are_named_too(tmp_path):
     names = ["a", "b", "c"]
     table = pd.DataFrame({"shown": names, "label": names, "split": ["train", "val", "test"]})
-    write_roles(tmp_path, table.assign(sha256=["1", "2", "3"]), "val")
+    write_roles(tmp_path, table.assign(sha256=["1", "2", "3"], group=""), "val")
     assert read_roles(tmp_path) == {"1": "trained", "2": "selected"}
     assert read_roles(tmp_path / "elsewhere") == {}
     for text in (b"", b"path,kind\na,b\n", b"\xff\xfe\x00", b"role,sha256\nking,1\n"):

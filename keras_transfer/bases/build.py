@@ -174,17 +174,17 @@ def _copy_flat(bare, inputs, start=None, without=()):
         return first
 
     if isinstance(bare, keras.Sequential):
-        bare = keras.Model(bare.inputs, bare.outputs)
+        bare = keras.Model(bare.inputs[0], bare.outputs[0])
     clone = keras.models.clone_model(
         bare,
-        input_tensors=inputs if len(inputs) > 1 else inputs[0],
+        input_tensors=keras.tree.pack_sequence_as(bare.input, inputs),
         clone_function=copy,
         call_function=call,
     )
     for original, made in copies:
         if isinstance(original, keras.layers.Layer):
             made.set_weights(original.get_weights())
-    return clone.output
+    return clone.output if len(clone.outputs) > 1 else clone.outputs[0]
 
 
 def _copy_operation(operation, name):

@@ -112,6 +112,7 @@ def read_dataset(source, spec, config):
     """
     task = find_task(source.task)
     check_labels(source.table, task)  # before hours of reading; and again without what is broken
+    _check_settings(source, task, config)
     known = readable_contents(spec) if config.cache_features else set()
     examples = read_examples(source, spec, known)
     if config.cache_features:
@@ -130,6 +131,12 @@ def read_dataset(source, spec, config):
     dataset = make_dataset(replace(examples, table=table), fitted, holdout)
     dataset.weights(dataset.indices("train"), config.class_weight)  # refuses what has no classes
     return dataset
+
+
+def _check_settings(source, task, config):
+    """Refuse settings that do not fit the labels."""
+    every = np.ones(len(source.table), dtype=bool)
+    task.from_labels(list(source.table["label"]), every, source.numbers).check_settings(config)
 
 
 def _check_whole_classes(table, examples, task):

@@ -1,26 +1,36 @@
-"""Scores of a classification: accuracy, balanced accuracy, macro F1, each class, confusion."""
+"""Scores of a classification: which class is predicted, how classes are ranked, how probable."""
 
 import numpy as np
 
+from keras_transfer.evaluate.calibration import (
+    calibration_errors,
+    calibration_gaps,
+    calibration_noise,
+)
 from keras_transfer.evaluate.draws import (
     LEAST_PROBABILITY,
+    WORST_LOSS,
     Draws,
     mean_defined,
-    number,
     refuse_broken_numbers,
     share,
-    with_interval,
 )
-from keras_transfer.evaluate.intervals import wilson
+from keras_transfer.evaluate.per_class import class_statistics, mean_size, per_class, ranked_sizes
+from keras_transfer.evaluate.ranking import rank_classes
+from keras_transfer.evaluate.sample import Sample
+
+TOP = 5  # classes that may be right for top_5_accuracy
+MANY = 10  # classes from which on it says something
 
 
 def score_classification(labels, predictions, names, groups=None, seed=0):
-    """The scores of class probabilities.
+    """The scores of class probabilities, with 95 % intervals.
 
-    Intervals are 95 %: Wilson's for accuracy, a bootstrap of 1000 draws for the rest and, where
-    `groups` holds fewer groups than examples, for accuracy too. Draws are not stratified: a class
-    that a draw misses is left out of that draw's mean over classes. What is undefined (the
-    precision of a class never predicted) is None.
+    Intervals are Wilson's for shares of examples, and with groups, or for means over classes and
+    areas, Wilson's of the effective number of examples; for the log loss, the Brier score and the
+    calibration error percentiles of a bootstrap. Draws are not stratified: a class that a draw
+    misses is left out of that draw's mean over classes. What is undefined (the precision of a
+    class never predicted) is None.
 
     Args:
         labels: class numbers (n,); predictions: probabilities (n, k); names: of the k classes.
@@ -32,43 +42,78 @@ def score_classification(labels, predictions, names, groups=None, seed=0):
     predictions = refuse_broken_numbers(predictions, (len(labels), len(names)))
     labels, draw = np.asarray(labels, np.int64), Draws(len(labels), groups, seed)
     n, width = predictions.shape
-    predicted = predictions.argmax(axis=1) if n else np.zeros(0, dtype=np.int64)
-    right = predicted == labels
-
-    def counts(weights):
-        """Examples of a class, examples predicted as it, both: each (draws, classes)."""
-        hits = sum_by_class(weights[:, right], labels[right], width)
-        return (
-            sum_by_class(weights, labels, width),
-            sum_by_class(weights, predicted, width),
-            hits,
-        )
-
-    def accuracy(weights):
-        return share(weights[:, right].sum(axis=1), weights.sum(axis=1))
-
-    def class_means(weights):
-        support, claimed, hits = counts(weights)
-        f1 = share(2 * hits, support + claimed)
-        return np.stack([mean_defined(share(hits, support)), mean_defined(f1)], axis=1)
-
-    balanced, f1_macro = draw.score(class_means)
-    if draw.groups is None:
-        (value,), ends = draw.value(accuracy), wilson(int(right.sum()), n)
-        shown = with_interval(value, *ends)
-    else:
-        (shown,) = draw.score(accuracy)
-    likely = np.maximum(predictions[np.arange(n), labels], LEAST_PROBABILITY)
+    predicted = predictions.argmax(axis=1)
+    member, claimed = (numbers[:, None] == np.arange(width) for numbers in (labels, predicted))
+    sample = Sample(draw, classification_statistics(labels, predictions), width)
+    # what a score says where nothing varies: of as many examples as the mean over classes is
+    classes = mean_size(draw.units(member))
+    ranked = ranked_sizes(draw, member)
+    every = np.ones((n, 1), dtype=bool)
+    whole = every.sum(axis=0), draw.units(every)
     confusion = np.bincount(labels * width + predicted, minlength=width * width)
+    top = {"top_5_accuracy": sample.share("top_5_accuracy", *whole)} if width >= MANY else {}
     return {
         "n": n,
-        "loss": number(-np.log(likely).mean()) if n else None,
-        "accuracy": shown,
-        "balanced_accuracy": balanced,
-        "f1_macro": f1_macro,
-        "per_class": per_class(names, *(part[0] for part in counts(np.ones((1, n))))),
+        "loss": sample.value("log_loss"),
+        "accuracy": sample.share("accuracy", *whole),
+        "balanced_accuracy": sample.bounded("balanced_accuracy", classes),
+        "f1_macro": sample.bounded("f1_macro", mean_size(draw.units(member | claimed))),
+        **top,
+        "auroc": sample.area("auroc", *ranked),
+        "average_precision": sample.area("average_precision", *ranked),
+        "log_loss": sample.positive("log_loss", WORST_LOSS),
+        "brier_score": sample.positive("brier_score", 2.0),
+        "expected_calibration_error": sample.distance(
+            "expected_calibration_error", "calibration_noise"
+        ),
+        "per_class": per_class(names, sample, draw, member, claimed),
         "confusion": confusion.reshape(width, width).tolist(),
     }
+
+
+def classification_statistics(labels, predictions):
+    """The function from weights (draws, n) to all scores of these examples, {name: (draws,) or
+    (draws, k)}; arguments as of `score_classification`."""
+    n, width = predictions.shape
+    predicted, member = predictions.argmax(axis=1), labels[:, None] == np.arange(width)
+    right, rank = predicted == labels, rank_classes(member, predictions)
+    likely = predictions[np.arange(n), labels]
+    confidence = predictions[np.arange(n), predicted]
+    gaps = calibration_gaps(confidence, right)
+    # of equal probabilities the first class comes first, as for the predicted one
+    ahead = (predictions > likely[:, None]) | (
+        (predictions == likely[:, None]) & (np.arange(width) < labels[:, None])
+    )
+    means = {
+        "accuracy": right,
+        "top_5_accuracy": ahead.sum(axis=1) < TOP,
+        "log_loss": -np.log(np.clip(likely, LEAST_PROBABILITY, 1.0)),
+        "brier_score": ((predictions - member) ** 2).sum(axis=1),
+    }
+    columns = np.stack([np.asarray(part, np.float64) for part in means.values()], axis=1)
+
+    def statistics(weights):
+        total = weights.sum(axis=1)
+        hits = sum_by_class(weights[:, right], labels[right], width)
+        counts = (sum_by_class(weights, numbers, width) for numbers in (labels, predicted))
+        each = class_statistics(*counts, hits)
+        area, precision = rank(weights)
+        precision = np.where(np.isnan(area), np.nan, precision)  # of all examples it says nothing
+        sums = weights @ columns
+        return {
+            **{name: share(sums[:, place], total) for place, name in enumerate(means)},
+            **each,
+            "class_auroc": area,
+            "class_average_precision": precision,
+            "balanced_accuracy": mean_defined(each["recall"]),
+            "f1_macro": mean_defined(each["f1"]),
+            "auroc": mean_defined(area),
+            "average_precision": mean_defined(precision),
+            "expected_calibration_error": calibration_errors(weights, gaps),
+            "calibration_noise": calibration_noise(weights, gaps),
+        }
+
+    return statistics
 
 
 def sum_by_class(weights, numbers, width):
@@ -83,18 +128,3 @@ def sum_by_class(weights, numbers, width):
         ordered = weights[:, np.argsort(numbers, kind="stable")]
         sums[:, present] = np.add.reduceat(ordered, starts, axis=1)
     return sums
-
-
-def per_class(names, support, claimed, hits):
-    """{name: {n, precision, recall, f1}} from how often each is there, predicted, both."""
-    precision, recall = share(hits, claimed), share(hits, support)
-    f1 = share(2 * hits, support + claimed)
-    return {
-        name: {
-            "n": int(support[row]),
-            "precision": number(precision[row]),
-            "recall": number(recall[row]),
-            "f1": number(f1[row]),
-        }
-        for row, name in enumerate(names)
-    }

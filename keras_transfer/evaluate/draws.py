@@ -5,12 +5,15 @@ counts, to one value a draw. Weights of 1 give the score itself, so that a score
 bootstrap cannot come from two formulas. tests/test_scores.py holds them against scikit-learn.
 """
 
+import math
+
 import numpy as np
 
 from keras_transfer.errors import UserError
-from keras_transfer.evaluate.intervals import bootstrap, has_groups
+from keras_transfer.evaluate.intervals import bootstrap, group_numbers, has_groups
 
 LEAST_PROBABILITY = 1e-7  # the log of less is not taken; what Keras's losses use
+WORST_LOSS = -math.log(LEAST_PROBABILITY)
 
 
 class Draws:
@@ -20,6 +23,7 @@ class Draws:
         """`groups`: (n,) names of what belongs together, "" for an example on its own; or None."""
         self.n, self.seed = n, seed
         self.groups = groups if has_groups(groups, n) else None
+        self.numbers = None if self.groups is None else group_numbers(self.groups)
 
     def value(self, statistic):
         """The scores themselves, a list: every example counts once."""
@@ -35,6 +39,15 @@ class Draws:
         ends = bootstrap(statistic, self.n, self.groups, self.seed)
         values = self.value(statistic)
         return [with_interval(value, *end) for value, end in zip(values, ends, strict=True)]
+
+    def units(self, inside):
+        """How many independent units (k,) are among the examples of each column of a bool (n, k):
+        groups, or examples where there are none."""
+        if self.groups is None:
+            return inside.sum(axis=0)
+        order = np.argsort(self.numbers, kind="stable")
+        starts = np.flatnonzero(np.diff(self.numbers[order], prepend=-1))
+        return np.logical_or.reduceat(inside[order], starts, axis=0).sum(axis=0)
 
 
 def with_interval(value, low, high):

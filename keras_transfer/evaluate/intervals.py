@@ -27,8 +27,57 @@ def wilson(successes, n):
     return low, high
 
 
+def effective_wilson(value, effective, quantile):
+    """Wilson's interval of a score in 0..1 that is as certain as a share of `effective` examples.
+
+    With groups the effective size is what is left of n after the design effect, and the normal
+    quantile gives way to Student's t (Korn and Graubard 1998; Franco, Little, Louis and Slud 2019
+    found this the best of many for samples of clusters). For an area under a curve likewise
+    (Kottas, Kuss and Zapf 2014). Never leaves 0..1 and holds the value.
+
+    Args:
+        value, effective, quantile: numbers or arrays that go together; NaN gives NaN.
+
+    Returns:
+        (low, high)
+    """
+    ratio = quantile**2 / effective
+    centre = (value + ratio / 2) / (1 + ratio)
+    half = np.sqrt(ratio * np.maximum(value * (1 - value), 0) + ratio**2 / 4) / (1 + ratio)
+    low = np.where(value <= 0, 0.0, np.clip(centre - half, 0, None))
+    high = np.where(value >= 1, 1.0, np.clip(centre + half, None, 1))
+    undefined = np.isnan(centre)
+    return np.where(undefined, np.nan, low), np.where(undefined, np.nan, high)
+
+
+def student(units):
+    """97.5 % quantile of Student's t for scores of so many independent units; NaN under two."""
+    from scipy.special import stdtrit
+
+    units = np.asarray(units, np.float64)
+    return np.where(units >= 2, stdtrit(np.maximum(units - 1, 1), 0.975), np.nan)
+
+
 def bootstrap(statistic, n, groups=None, seed=0, draws=DRAWS):
     """The percentile interval of scores over seeded draws of the examples, with replacement.
+
+    The percentiles are those of Hesterberg (2015), a little further out than 2.5 and 97.5: a
+    bootstrap of few units is too narrow by the root of (n - 1) / n, and by what Student's t has
+    over the normal distribution.
+
+    Args:
+        statistic, n, groups, seed, draws: as of `draw_scores`.
+
+    Returns:
+        A list of (low, high), one a score; (None, None) where fewer than two things can be
+        drawn or no draw defines the score.
+    """
+    drawn, units = draw_scores(statistic, n, groups, seed, draws)
+    return [percentiles(column, units) for column in drawn.T]
+
+
+def draw_scores(statistic, n, groups=None, seed=0, draws=DRAWS):
+    """Scores of seeded draws of the examples, with replacement.
 
     With groups whole groups are drawn (the cluster bootstrap): examples of one patient are
     alike, and drawing them one by one would make the interval too narrow.
@@ -41,15 +90,14 @@ def bootstrap(statistic, n, groups=None, seed=0, draws=DRAWS):
         groups: (n,) names of what belongs together, or None: each example stands alone.
 
     Returns:
-        A list of (low, high), one a score; (None, None) where fewer than two things can be
-        drawn or no draw defines the score.
+        (scores float64 (draws, scores), how many units were drawn from). Of fewer than two units
+        there are no draws: one drawn again and again would look like certainty.
     """
     members = np.arange(n) if groups is None else group_numbers(groups)
     units = int(members.max()) + 1 if n else 0
     if units < 2:
-        # one unit is drawn again and again: a width of 0 would look like certainty
         width = np.atleast_2d(statistic(np.ones((1, n)))).reshape(1, -1).shape[1]
-        return [(None, None)] * width
+        return np.empty((0, width)), units
     rng = np.random.default_rng(seed)
     rows = max(1, CHUNK // n)
     parts = []
@@ -57,7 +105,19 @@ def bootstrap(statistic, n, groups=None, seed=0, draws=DRAWS):
         counts = _draw(rng, min(rows, draws - first), units)
         scores = np.asarray(statistic(counts if groups is None else counts[:, members]))
         parts.append(scores.reshape(len(counts), -1))
-    return [_percentiles(column) for column in np.concatenate(parts).T]
+    return np.concatenate(parts), units
+
+
+def percentiles(scores, units):
+    """The ends (low, high) of a 95 % interval from the scores of draws of so many units."""
+    from scipy.special import ndtr
+
+    defined = scores[~np.isnan(scores)]
+    if not len(defined):
+        return None, None
+    tail = float(ndtr(-student(units) * np.sqrt(units / (units - 1))))
+    low, high = np.quantile(defined, [tail, 1 - tail])
+    return float(low), float(high)
 
 
 def group_numbers(groups):
@@ -80,11 +140,3 @@ def _draw(rng, draws, units):
     picks = rng.integers(0, units, size=(draws, units)) + units * np.arange(draws)[:, None]
     counts = np.bincount(picks.ravel(), minlength=draws * units)
     return counts.reshape(draws, units).astype(np.float64)
-
-
-def _percentiles(scores):
-    defined = scores[~np.isnan(scores)]
-    if not len(defined):
-        return None, None
-    low, high = np.quantile(defined, [0.025, 0.975])
-    return float(low), float(high)

@@ -1,20 +1,27 @@
-"""Scores of several labels an example: mean average precision over labels, macro F1, each label."""
+"""Scores of several labels an example: each label's ranking and decisions, means over labels."""
 
 import numpy as np
 
-from keras_transfer.evaluate.classification import per_class
+from keras_transfer.evaluate.calibration import (
+    calibration_errors,
+    calibration_gaps,
+    calibration_noise,
+)
 from keras_transfer.evaluate.draws import (
     LEAST_PROBABILITY,
+    WORST_LOSS,
     Draws,
     mean_defined,
-    number,
     refuse_broken_numbers,
     share,
 )
+from keras_transfer.evaluate.per_class import class_statistics, mean_size, per_class, ranked_sizes
+from keras_transfer.evaluate.ranking import rank_classes
+from keras_transfer.evaluate.sample import Sample
 
 
 def score_multilabel(labels, predictions, names, groups=None, seed=0, threshold=0.5):
-    """The scores of label probabilities; intervals are 95 %, of a bootstrap of 1000 draws.
+    """The scores of label probabilities, with 95 % intervals as of `score_classification`.
 
     Args:
         labels: 0/1 (n, k); predictions: probabilities (n, k); names: of the k labels.
@@ -26,65 +33,65 @@ def score_multilabel(labels, predictions, names, groups=None, seed=0, threshold=
     """
     predictions = refuse_broken_numbers(predictions, (len(labels), len(names)))
     labels, draw = np.asarray(labels) > 0.5, Draws(len(labels), groups, seed)
-    n = len(labels)
-    predicted = predictions >= threshold
-    carried = labels.any(axis=0)
-    ranks = [Ranking(labels[:, c], predictions[:, c]) for c in range(len(names))]
-
-    def average_precision(weights):
-        """(draws, labels)"""
-        return np.stack([rank.average_precision(weights) for rank in ranks], axis=1)
-
-    def f1(weights):
-        both = weights @ (labels & predicted)
-        total = weights @ labels + weights @ predicted
-        # as in the mean average precision: a label that no drawn example carries has no say
-        return np.where(weights @ labels > 0, share(2 * both, total), np.nan)
-
-    def label_means(weights):
-        means = [mean_defined(average_precision(weights)), mean_defined(f1(weights))]
-        return np.stack(means, axis=1)
-
-    mean_precision, f1_macro = draw.score(label_means)
-    likely = np.clip(predictions, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
-    entropy = -np.where(labels, np.log(likely), np.log1p(-likely))
-    counts = (part.sum(axis=0) for part in (labels, predicted, labels & predicted))
-    table = per_class(names, *counts)
-    for name, value in zip(names, draw.value(average_precision), strict=True):
-        table[name]["average_precision"] = value
+    n, predicted = len(labels), predictions >= threshold
+    sample = Sample(draw, multilabel_statistics(labels, predictions, threshold), len(names))
+    seen = labels.any(axis=0)
+    carried, area = draw.units(labels), ranked_sizes(draw, labels)
+    every = np.ones((n, 1), dtype=bool)
+    decided = mean_size(draw.units(labels | predicted)[seen])
     return {
         "n": n,
-        "loss": number(entropy.mean()) if n else None,
-        "macro_average_precision": mean_precision,
-        "f1_macro": f1_macro,
+        "loss": sample.value("log_loss"),
+        "macro_average_precision": sample.bounded("macro_average_precision", mean_size(carried)),
+        "f1_macro": sample.bounded("f1_macro", decided),
+        "auroc": sample.area("auroc", *area),
+        "subset_accuracy": sample.share("subset_accuracy", every.sum(axis=0), draw.units(every)),
+        "log_loss": sample.positive("log_loss", WORST_LOSS),
+        "brier_score": sample.positive("brier_score", 1.0),
+        "expected_calibration_error": sample.distance(
+            "expected_calibration_error", "calibration_noise"
+        ),
         "threshold": float(threshold),
-        "labels_without_examples": [
-            name for name, seen in zip(names, carried, strict=True) if not seen
-        ],
-        "per_class": table,
+        "labels_without_examples": [n for n, there in zip(names, seen, strict=True) if not there],
+        "per_class": per_class(names, sample, draw, labels, predicted),
     }
 
 
-class Ranking:
-    """The examples in the order of one label's probability: sorted once for all draws."""
+def multilabel_statistics(labels, predictions, threshold):
+    """The function from weights (draws, n) to all scores of these examples, {name: (draws,) or
+    (draws, k)}; labels: bool (n, k), the others as of `score_multilabel`."""
+    width, rank = labels.shape[1], rank_classes(labels, predictions)
+    predicted = predictions >= threshold
+    right = predicted == labels
+    likely = np.clip(predictions, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    entropy = -np.where(labels, np.log(likely), np.log1p(-likely))
+    confidence = np.where(predicted, predictions, 1 - predictions)
+    gaps = calibration_gaps(confidence, right)
+    means = {
+        "subset_accuracy": right.all(axis=1),
+        "log_loss": entropy.mean(axis=1),
+        "brier_score": ((predictions - labels) ** 2).mean(axis=1),
+    }
+    columns = np.stack([np.asarray(part, np.float64) for part in means.values()], axis=1)
+    carries, claims = labels.astype(np.float64), predicted.astype(np.float64)
 
-    def __init__(self, truth, scores):
-        self.order = np.argsort(-scores, kind="stable")
-        ordered = scores[self.order]
-        self.positive = np.flatnonzero(truth[self.order])
-        # examples with one probability pass the threshold together: count to the last of them
-        last = np.searchsorted(-ordered, -ordered[self.positive], side="right") - 1
-        self.last = last.astype(np.int64)
-        self.positive_last = np.searchsorted(self.positive, self.last, side="right") - 1
+    def statistics(weights):
+        total, support = weights.sum(axis=1), weights @ carries
+        each = class_statistics(support, weights @ claims, weights @ (carries * claims))
+        area, precision = rank(weights)
+        # as in the mean average precision: a label that no drawn example carries has no say
+        f1 = np.where(support > 0, each["f1"], np.nan)
+        sums = weights @ columns
+        return {
+            **{name: share(sums[:, place], total) for place, name in enumerate(means)},
+            **each,
+            "class_auroc": area,
+            "class_average_precision": precision,
+            "macro_average_precision": mean_defined(precision),
+            "f1_macro": mean_defined(f1),
+            "auroc": mean_defined(area),
+            "expected_calibration_error": calibration_errors(weights, gaps, width),
+            "calibration_noise": calibration_noise(weights, gaps, width),
+        }
 
-    def average_precision(self, weights):
-        """Weights (draws, n) -> (draws,): the precision at each example that carries the label,
-        averaged; what scikit-learn's average_precision_score gives."""
-        if not len(self.positive):
-            return np.full(len(weights), np.nan)
-        ordered = weights[:, self.order]
-        carrying = ordered[:, self.positive]
-        above = np.cumsum(ordered, axis=1)[:, self.last]
-        right = np.cumsum(carrying, axis=1)[:, self.positive_last]
-        precision = np.divide(right, above, out=np.zeros_like(above), where=above > 0)
-        return share((carrying * precision).sum(axis=1), carrying.sum(axis=1))
+    return statistics

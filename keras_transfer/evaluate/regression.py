@@ -9,10 +9,12 @@ from keras_transfer.evaluate.draws import (
     refuse_broken_numbers,
     share,
 )
+from keras_transfer.evaluate.sample import Sample
 
 
 def score_regression(labels, predictions, names, groups=None, seed=0):
-    """The scores of numbers; intervals are 95 %, of a bootstrap of 1000 draws.
+    """The scores of numbers; intervals are 95 %, Student's t on the scale of the log of an error
+    (for R2 of 1 - R2), with the spread of a bootstrap of 1000 draws.
 
     Args:
         labels, predictions: (n, t), or (n,) of one number; names: of the t numbers.
@@ -48,11 +50,13 @@ def score_regression(labels, predictions, names, groups=None, seed=0):
         return np.stack([share(absolute, whole), np.sqrt(share(squared, whole)), explained], 1)
 
     def means(weights):
-        return mean_defined(errors(weights))
+        absolute, root, explained = mean_defined(errors(weights)).T
+        return {"mae": absolute, "rmse": root, "unexplained": 1 - explained}
 
-    mae, rmse, r2 = draw.score(means)
+    sample = Sample(draw, means, width)
     scores = {"n": n, "loss": number((error**2).mean()) if n else None}
-    scores |= {"mae": mae, "rmse": rmse, "r2": r2}
+    scores |= {name: sample.positive(name) for name in ("mae", "rmse")}
+    scores["r2"] = complement(sample.positive("unexplained"))
     if width > 1:
         rows = np.reshape(draw.value(errors), (3, width))
         scores["per_target"] = {
@@ -60,3 +64,9 @@ def score_regression(labels, predictions, names, groups=None, seed=0):
             for t, name in enumerate(names)
         }
     return scores
+
+
+def complement(score):
+    """1 - a {value, low, high}; its ends change places."""
+    turned = {"value": "value", "low": "high", "high": "low"}
+    return {name: score[of] if score[of] is None else 1 - score[of] for name, of in turned.items()}

@@ -7,28 +7,47 @@ person.
 
 import numpy as np
 
-from keras_transfer.evaluate.draws import Draws, share, with_interval
+from keras_transfer.evaluate.draws import LEAST_PROBABILITY, Draws, share, with_interval
 from keras_transfer.evaluate.intervals import wilson
 
+PENALTY = 10.0  # C: next to none
 USEFUL = 0.5  # a threshold that leaves more than half of the predictions to a person is no use
 
 
 def choose_threshold(confidence, wrong, error_rate):
-    """The lowest threshold at which at most `error_rate` of the predictions are wrong.
+    """The lowest threshold at which about `error_rate` of the predictions are wrong, or fewer.
+
+    How often a prediction of some confidence is wrong comes from a logistic regression on the
+    log-odds of the confidence (Platt 1999): counting errors one by one lets more of them through,
+    and moves the threshold more from draw to draw (benchmarks/unsure.py).
 
     Args:
         confidence: (n,), on examples that did not train the model; wrong: bool (n,).
 
     Returns:
-        A number: the lowest confidence that is kept. None where no threshold keeps errors so few.
+        A number, 0 where all may be kept; None where no threshold keeps errors so few.
     """
-    order = np.argsort(-confidence, kind="stable")
-    sorted_confidence = confidence[order]
-    errors = np.cumsum(wrong[order]) / np.arange(1, len(order) + 1)
-    # equal confidences are kept or not together
-    last = np.append(sorted_confidence[1:] < sorted_confidence[:-1], True)
-    kept = np.flatnonzero((errors <= error_rate) & last)
-    return float(sorted_confidence[kept[-1]]) if len(kept) else None
+    kept = np.sort(confidence)[::-1]
+    errors = np.cumsum(_error_probability(confidence, wrong, kept)) / np.arange(1, len(kept) + 1)
+    few = np.flatnonzero(errors <= error_rate)
+    if not len(few):
+        return None
+    return float(kept[few[-1]]) if few[-1] < len(kept) - 1 else 0.0
+
+
+def _error_probability(confidence, wrong, at):
+    """How likely predictions with the confidences `at` (m,) are wrong."""
+    from sklearn.linear_model import LogisticRegression
+
+    if wrong.all() or not wrong.any():
+        return np.full(len(at), float(wrong.all()))
+    fitted = LogisticRegression(C=PENALTY).fit(_log_odds(confidence), wrong)
+    return fitted.predict_proba(_log_odds(at))[:, 1]
+
+
+def _log_odds(confidence):
+    clipped = np.clip(confidence, LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY)
+    return np.log(clipped / (1.0 - clipped))[:, None]
 
 
 def is_unsure(confidence, threshold):

@@ -85,6 +85,13 @@ class Modality:
         """Refuse a file that takes examples of any size."""
         raise UserError(f"{self.name}s of any size cannot go into a file", "--dynamic-size")
 
+    def show(self, reference, spec):
+        """What the model sees of an example, for a person: pixels uint8 (height, width, 3).
+
+        A map over the model's input, resized to these rows and columns, lies where it belongs.
+        """
+        raise UserError("such inputs cannot be shown with a map of what matters in them", self.name)
+
     def save_golden(self, arrays, path):
         """Write one example as a file that apps can read; its name (None where there is none).
 

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_transfer.errors import ExampleError
+from keras_transfer.explain.common.network import resize_maps
+from keras_transfer.explain.overlay import overlay
 from keras_transfer.inputs.common.arrays import stack
 from keras_transfer.run.results import least_certain, worst
 
@@ -16,7 +18,6 @@ MOST_CLASSES = 20  # of which examples are shown
 OF_A_CLASS = 3
 SIDE = 160  # pixels
 BUDGET = 1_900_000  # bytes of all thumbnails: a report fits into an e-mail
-TINT = np.array([255, 90, 0], np.float32)
 
 
 class Shown(NamedTuple):
@@ -103,33 +104,32 @@ class Gallery:
         return data if sha256(data).hexdigest() == self.digests.get(name) else None
 
     def _overlays(self, texts):
-        """HTML or None for each: where the model looked."""
+        """HTML or None for each: what its prediction rests on."""
         overlays = [None] * len(texts)
         if self.explain is None:
             return overlays
         loaded = {place: self._load(name) for place, (name, _) in enumerate(texts)}
-        loaded = {place: arrays for place, arrays in loaded.items() if arrays is not None}
+        loaded = {place: both for place, both in loaded.items() if both is not None}
         if not loaded:
             return overlays
-        maps = self.explain(stack(list(loaded.values())))
-        for (place, pixels), heat in zip(loaded.items(), maps, strict=True):
-            text = f"where the model looked, {texts[place][1]}"
-            image = self.modality.thumbnail(tinted(pixels, heat), SIDE, text)
+        maps = self.explain(stack([arrays for arrays, _ in loaded.values()]))
+        for (place, (_, pixels)), heat in zip(loaded.items(), maps, strict=True):
+            heat = resize_maps(heat[None], *pixels.shape[:2])[0]
+            text = f"what the prediction rests on, {texts[place][1]}"
+            image = self.modality.thumbnail(overlay(pixels, heat), SIDE, text)
             overlays[place] = self._within_budget(image)
         return overlays
 
     def _load(self, name):
+        """(what the model takes of an example, pixels to show); None where it cannot be read."""
         reference = self._read(name)
+        if reference is None:
+            return None
         try:
-            return None if reference is None else self.modality.load(reference, self.inputs).arrays
+            arrays = self.modality.load(reference, self.inputs).arrays
+            return arrays, self.modality.show(reference, self.inputs)
         except ExampleError:
             return None
-
-
-def tinted(pixels, heat):
-    """Pixels uint8 (h, w, 3) with a tint where `heat` (h, w), 0 to 1, is high."""
-    share = 0.65 * np.clip(heat, 0, 1)[..., None]
-    return np.round((1 - share) * pixels + share * TINT).astype(np.uint8)
 
 
 def _spread(paths):

@@ -8,7 +8,7 @@ from keras_transfer.bases.table import BASES
 from keras_transfer.config import IN_MEMORY, config_class
 
 MOST_ROWS = 200
-ABBREVIATIONS = {"f1": "F1", "r2": "R2", "mae": "MAE", "rmse": "RMSE"}
+ABBREVIATIONS = {name: name.upper() for name in ("f1", "r2", "mae", "rmse", "auroc")}
 
 
 class Cell(NamedTuple):
@@ -27,16 +27,21 @@ class Table(NamedTuple):
 
 
 def score_table(splits, headline):
-    """The scores of each split; that which is shown first comes first."""
+    """A column for each split, a row for each score; that which is shown first comes first."""
     first = next(iter(splits.values()))
     names = [name for name, score in first.items() if is_score(score)]
     names.sort(key=lambda name: name != headline)
-    rows = []
-    for split, scores in splits.items():
-        selection = "yes" if scores["used_for_selection"] else "no"
-        cells = [score_cell(scores[name]) for name in names]
-        rows.append([Cell(split), Cell(str(scores["n"])), Cell(selection), *cells])
-    return Table(["split", "examples", "used for selection", *map(spaced, names)], rows)
+    rows = [
+        [Cell("examples"), *(Cell(str(scores["n"])) for scores in splits.values())],
+        [
+            Cell("used for selection"),
+            *(Cell("yes" if scores["used_for_selection"] else "no") for scores in splits.values()),
+        ],
+    ]
+    for name in names:
+        cells = [score_cell(scores[name]) for scores in splits.values()]
+        rows.append([Cell(spaced(name)), *cells])
+    return Table(["", *splits], rows)
 
 
 def part_tables(scores):

@@ -7,6 +7,8 @@ from keras_transfer.errors import count
 from keras_transfer.export.certificate import CERTIFICATE
 from keras_transfer.tasks import find_task
 
+WIDTH = 120  # four scores with their intervals
+
 
 def summarise(run):
     """Scores, what each class got, where everything is, and the next sensible command."""
@@ -27,20 +29,22 @@ def summarise(run):
 
 
 def score_table(task, splits):
-    """The scores of each split as a table with intervals, then each class of the last split."""
+    """The first scores of each split with intervals, then each class of the last split."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("split")
     table.add_column("examples", justify="right")
-    names = [name for name, score in _first(splits).items() if _is_interval(score)]
-    names.sort(key=lambda name: name != find_task(task).headline)
+    kind = find_task(task)
+    names = [name for name in (kind.headline, *kind.shown_scores) if name in _first(splits)]
     for name in names:
         table.add_column(name.replace("_", " "))
     for split, scores in splits.items():
-        used = " (used for selection)" if scores["used_for_selection"] else ""
-        table.add_row(split + used, str(scores["n"]), *[_interval(scores[n]) for n in names])
-    return "\n".join([render(table), *_class_lines(splits)])
+        mark = "*" if scores["used_for_selection"] else ""
+        table.add_row(split + mark, str(scores["n"]), *[_interval(scores[n]) for n in names])
+    selected = any(scores["used_for_selection"] for scores in splits.values())
+    note = ["* used for selection"] if selected else []
+    return "\n".join([render(table, WIDTH), *note, *_class_lines(splits)])
 
 
 def _class_lines(splits):
@@ -52,7 +56,8 @@ def _class_lines(splits):
         return []
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column(f"in {split}")
-    names = list(next(iter(classes.values())))
+    first = next(iter(classes.values()))
+    names = [name for name, value in first.items() if not isinstance(value, dict)]
     for name in names:
         table.add_column("examples" if name == "n" else name.replace("_", " "), justify="right")
     for label, values in classes.items():
@@ -74,10 +79,6 @@ def render(table, width=110):
 
 def _first(splits):
     return next(iter(splits.values()))
-
-
-def _is_interval(score):
-    return isinstance(score, dict) and "low" in score
 
 
 def _interval(score):

@@ -7,15 +7,16 @@ ROLES = {"trained": "trained it", "selected": "selected its epochs"}  # what a w
 
 
 def write_roles(folder, table, selected_on):
-    """Write `splits.csv`: path, label, split, role (trained, selected or empty), sha256.
+    """Write `splits.csv`: path, label, split, role (trained, selected or empty), group, sha256.
 
     Args:
-        table: DataFrame with `shown`, `label` (as text), `split` and `sha256`.
+        table: DataFrame with `shown`, `label` (as text), `split`, `group` and `sha256`.
         selected_on: the split that selected something.
     """
     split_roles = {selected_on: "selected", "train": "trained"}
     roles = table["split"].map(lambda split: split_roles.get(split, ""))
-    columns = table[["shown", "label", "split", "sha256"]].rename(columns={"shown": "path"})
+    columns = table[["shown", "label", "split", "group", "sha256"]]
+    columns = columns.rename(columns={"shown": "path"})
     columns.insert(3, "role", roles)
     columns.to_csv(Path(folder) / SPLITS_FILE, index=False)
 

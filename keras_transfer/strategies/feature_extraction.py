@@ -18,6 +18,7 @@ from keras_transfer.strategies.common import recipes
 from keras_transfer.strategies.common.exact_head import LinearProblem, fit_head
 from keras_transfer.strategies.common.gradient import schedule, train_by_gradient
 from keras_transfer.strategies.common.inputs import stored_inputs, views_of
+from keras_transfer.strategies.common.tensorboard import scalars
 from keras_transfer.strategies.common.unseen import on_holdout, out_of_fold
 
 NOBODY = np.array([], dtype=np.int64)
@@ -103,7 +104,8 @@ def fit_head_on_part(model, dataset, features, config):
 
 def solve_head(model, dataset, features, config, indices):
     """Put the exact linear head for these examples into `model`: (its history, Unseen)."""
-    views = head_stage(facts_of(dataset), config, len(indices)).views
+    stage = head_stage(facts_of(dataset), config, len(indices))
+    views = stage.views
     examples, prefix = dataset.examples, cut(model)[0]
     total = len(examples) + (len(views) - 1) * len(indices)  # the others are scored
     parts = [features.features(prefix, examples, indices, view, total) for view in views]
@@ -119,6 +121,9 @@ def solve_head(model, dataset, features, config, indices):
     )
     head = fit_head(problem, in_place=True)
     model.get_layer("head").set_weights([head.kernel, head.bias])
+    with scalars(config.tensorboard, stage.name) as write:
+        for step, row in enumerate(head.history):
+            write(row, step)
 
     def pooled(indices):  # asked for again: the solver may have overwritten the others
         return features.features(prefix, examples, indices)

@@ -4,6 +4,7 @@
 have a frozen dataclass `Settings`, whose fields join the flags where the task is named.
 """
 
+from dataclasses import fields
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -34,6 +35,7 @@ class Task:
     outputs: tuple[str, ...]
     name: ClassVar[str]
     headline: ClassVar[str]  # the score to show first
+    shown_scores: ClassVar[tuple[str, ...]] = ()  # what else a table shows, at most three
     output_names: ClassVar[tuple[str, ...]]  # of the model's outputs in exported files
     taps: ClassVar[tuple[str, ...]] = ()  # stages of the base that the head wants besides the last
     columns: ClassVar[tuple[str, ...]] = ()  # of a table, in place of `label`; rows then add up
@@ -41,6 +43,7 @@ class Task:
     solver: ClassVar[str | None] = None  # of an exact linear head, in strategies.common.solvers
     strata_in_each_fold: ClassVar[bool] = False  # a class that a fold lacks cannot be learned there
     exact_scores: ClassVar[bool] = False  # example_scores are 0 or 1
+    paired_score: ClassVar[str] = ""  # what example_scores' mean is called, if not the headline
     needs_geometry: ClassVar[bool] = False  # targets lie inside an example
     tunes_whole_base: ClassVar[bool] = False  # features of early layers matter as well
     kept_share: ClassVar[float] = 0.5  # of a tuning, unless another is clearly better
@@ -100,6 +103,20 @@ class Task:
     def from_outputs(cls, outputs, **settings):
         """The task of a trained model: what its ModelSpec says."""
         return cls(tuple(outputs), **settings)
+
+    def check_settings(self, config):
+        """Refuse settings without a meaning for this task, for example another task's, which
+        `--task auto` offers as well.
+
+        Args:
+            config: TrainConfig with the task's own `Settings`.
+        """
+        for name in names_in("tasks"):
+            settings = vars(find_in("tasks", "task", name)).get("Settings")
+            for field in fields(settings) if settings and name != self.name else ():
+                if vars(config).get(field.name, field.default) != field.default:
+                    flag = "--" + field.name.replace("_", "-")
+                    raise UserError(f"{flag} is for --task {name}", f"task {self.name}")
 
     # --- training
 
@@ -227,6 +244,10 @@ class Task:
     def label_text(self, label):
         """A label as a person reads it."""
         return "|".join(map(str, label)) if isinstance(label, tuple) else label
+
+    def label_from_text(self, text):
+        """What `label_text` gave, as `parse` takes it."""
+        return text
 
     def check_known(self, labels):
         """Refuse labels that a trained model has never heard of."""

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_transfer.backend import load_keras
-from keras_transfer.errors import UserError
+from keras_transfer.errors import UserError, unknown_name
 from keras_transfer.evaluate import curves
 from keras_transfer.evaluate.classification import score_classification
 from keras_transfer.evaluate.differences import log_probability_difference
+from keras_transfer.evaluate.thresholds import POINTS, choose_threshold, score_decisions
 from keras_transfer.tasks import Task
 from keras_transfer.tasks.common.head import activate, vector_logits
 from keras_transfer.tasks.common.labels import (
@@ -18,6 +19,20 @@ from keras_transfer.tasks.common.labels import (
     refuse_empty,
     refuse_several,
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    at_specificity: float | None = None
+    """Of two classes: also give the sensitivity at this specificity, by a threshold chosen on
+    training examples that did not train."""
+    at_sensitivity: float | None = None
+    """Of two classes: also give the specificity at this sensitivity, by such a threshold."""
+    positive: str = ""
+    """The class that is found or missed, for the two above; by default the second in
+    alphabetical order."""
+
+    LIMITS = {"at_specificity": (0.0, 1.0), "at_sensitivity": (0.0, 1.0)}  # noqa: RUF012
 
 
 @dataclass(frozen=True)
@@ -30,6 +45,7 @@ class Classification(Task):
     outputs: tuple[str, ...]
     name = "classification"
     headline = "accuracy"
+    shown_scores = ("balanced_accuracy", "f1_macro", "auroc")
     output_names = ("probabilities",)
     solver = "logistic"
     exact_scores = True
@@ -111,6 +127,43 @@ class Classification(Task):
 
     def wrong(self, targets, predictions):
         return predictions.argmax(axis=1) != targets
+
+    def check_settings(self, config):
+        super().check_settings(config)
+        wanted = {name: vars(config)[name] for name in POINTS}
+        asked = ["--" + n.replace("_", "-") for n, value in wanted.items() if value is not None]
+        if len(asked) > 1:
+            raise UserError("one threshold cannot be chosen for both", " and ".join(asked))
+        if asked and len(self.outputs) != 2:
+            found = f"{len(self.outputs)} classes"
+            raise UserError(f"{asked[0]} needs a classification of two classes", found)
+        if config.positive and config.positive not in self.outputs:
+            raise unknown_name("class for --positive", config.positive, self.outputs)
+
+    def choose_thresholds(self, targets, predictions, config):
+        """{"at_specificity": {"wanted", "threshold", "positive", "sensitivity", "specificity"}},
+        the last two as reached on these examples; likewise `at_sensitivity`; {} unless asked for.
+        """
+        self.check_settings(config)
+        positive = config.positive or self.outputs[-1]
+        place = self.outputs.index(positive)
+        chosen = {}
+        for point in POINTS:
+            wanted = vars(config)[point]
+            if wanted is not None:
+                reached = choose_threshold(targets == place, predictions[:, place], point, wanted)
+                chosen[point] = {"wanted": wanted, "positive": positive, **reached}
+        return chosen
+
+    def score_thresholds(self, thresholds, targets, predictions, groups=None, seed=0):
+        """Sensitivity and specificity with intervals, and the confusion, at each threshold."""
+        scores = {}
+        for point, chosen in thresholds.items():
+            place = self.outputs.index(chosen["positive"])
+            found = predictions[:, place] >= chosen["threshold"]
+            kept = {name: chosen[name] for name in ("wanted", "threshold", "positive")}
+            scores[point] = kept | score_decisions(targets, found, place, groups, seed)
+        return scores
 
     def score(self, targets, predictions, groups=None, seed=0):
         return score_classification(targets, predictions, list(self.outputs), groups, seed)

@@ -34,7 +34,9 @@ class Multilabel(Task):
     outputs: tuple[str, ...]
     name = "multilabel"
     headline = "macro_average_precision"
+    shown_scores = ("f1_macro", "auroc", "subset_accuracy")
     output_names = ("probabilities",)
+    paired_score = "jaccard_index"
     solver = "logistic_per_label"
     precedence = 2
     threshold: ClassVar[float] = 0.5

@@ -37,6 +37,7 @@ class Regression(Task):
     offset: tuple[float, ...]
     name = "regression"
     headline = "r2"
+    shown_scores = ("mae", "rmse")
     output_names = ("values",)
     solver = "ridge"
     precedence = 1
@@ -172,6 +173,9 @@ class Regression(Task):
 
     def to_json(self, prediction, top=None):
         return {"values": named(self.outputs, prediction)}
+
+    def label_from_text(self, text):
+        return tuple(text.split("|")) if len(self.outputs) > 1 else text
 
     def check_known(self, labels):
         width = {len(label) if isinstance(label, tuple) else 1 for label in labels}

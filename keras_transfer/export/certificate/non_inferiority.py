@@ -6,14 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_transfer.evaluate.intervals import group_numbers, has_groups
+from keras_transfer.evaluate.paired import CHANCE, flip_signs, mcnemar
 from keras_transfer.inputs.common.arrays import as_tuple, take
 
 AGREE = 0.90  # a file that agrees with the model on less of the examples has failed
-CHANCE = 0.05  # of calling a file worse that is not
 NORMAL = 1.6449  # 95 % quantile of the normal distribution
 POWER = 0.8416  # 80 % quantile: examples are enough when they would tell four times of five
 FEWEST = 5  # changes for the worse, none for the better, that an exact test calls more than chance
-FLIPS = 9999  # of signs, where groups are compared
 MOST_EXAMPLES = 1_000_000
 LISTED = 50  # examples whose prediction changed, by name
 
@@ -119,19 +118,12 @@ class _Losses:
         self.error = float(self.units.std() / math.sqrt(len(self.units))) * self.scale
 
     def p_value(self):
-        """One-sided: McNemar's exact test (1947) of right and wrong; else signs flipped at random,
-        all that belongs together as one (Pitman 1937)."""
-        moved = self.units[self.units != 0]
-        if not len(moved):
-            return 1.0
+        """One-sided: McNemar's exact test of right and wrong; else signs flipped at random, all
+        that belongs together as one."""
         if self.counted:
-            from scipy.stats import binomtest
-
-            worse = int((moved > 0).sum())
-            return float(binomtest(worse, len(moved), 0.5, alternative="greater").pvalue)
-        signs = np.random.default_rng(0).choice([-1.0, 1.0], (FLIPS, len(moved)))
-        as_large = (signs @ np.abs(moved) >= moved.sum() - 1e-12).sum()
-        return float((as_large + 1) / (FLIPS + 1))
+            return mcnemar((self.units > 0).sum(), (self.units < 0).sum(), one_sided=True)
+        moved = self.units[self.units != 0]
+        return float(flip_signs(moved[:, None], one_sided=True)[0])
 
     def limit(self):
         """The one-sided 95 % limit of the drop; None of fewer than two groups."""

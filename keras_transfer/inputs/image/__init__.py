@@ -24,6 +24,7 @@ from keras_transfer.inputs.image.reading import (
 from keras_transfer.inputs.image.serving import DIFFERENCES, signatures
 from keras_transfer.inputs.image.thumbnails import preview, thumbnail
 
+SHOWN, SHOWN_LEAST = 448, 32  # pixels of the longer side of an image that is shown, and of any
 ORIENTATION = 0x0112  # the EXIF tag of a turned image
 
 
@@ -95,6 +96,18 @@ class Image(Modality):
             found = f"--resize {spec.settings['resize']}"
             advice = "The saved_model resizes as in training: take its signature serve_any_size"
             raise UserError("a file for any size squeezes images", found, advice)
+
+    def show(self, reference, spec):
+        """Sharper than what the model sees; a squeezed image has its own shape again."""
+        from PIL import Image as PillowImage
+
+        settings = {**spec.settings, "image_size": SHOWN}
+        pixels, (height, width, resize) = self.load(reference, spec._replace(settings=settings))
+        if resize != "squeeze":
+            return pixels
+        long = max(height, width)
+        size = [max(SHOWN_LEAST, round(SHOWN * side / long)) for side in (width, height)]
+        return np.asarray(PillowImage.fromarray(pixels).resize(size))
 
     def save_golden(self, arrays, path):
         from PIL import Image as PillowImage

@@ -14,6 +14,7 @@ from keras_transfer.inputs.common.arrays import concatenate, take
 from keras_transfer.runtimes.batching import BATCH_SIZE
 from keras_transfer.runtimes.keras import KerasRuntime, input_dtype
 from keras_transfer.strategies.common.judging import judge_indices
+from keras_transfer.strategies.common.tensorboard import scalars
 
 WARM_UP = 0.1  # share of the steps over which the rate rises
 
@@ -51,7 +52,7 @@ def train_by_gradient(model, fetch, dataset, fit, select, config, plan, label):
         dataset: `data.dataset.Dataset`.
         fit, select: indices to train on and to select the epoch by. With none to select by every
             epoch is run and the last weights are kept.
-        config: gives batch_size, seed, class_weight, mixup.
+        config: gives batch_size, seed, class_weight, mixup, tensorboard.
         plan: Schedule; label: what the progress bar says.
 
     Returns:
@@ -84,13 +85,16 @@ def train_by_gradient(model, fetch, dataset, fit, select, config, plan, label):
         steps_per_execution=steps if tensorflow and vectors else 1,
         jit_compile=False if tensorflow else "auto",
     )
-    with progress.bar(label, plan.epochs) as advance:
-        predicted = predict_inputs(model, fetch)
+    predicted = predict_inputs(model, fetch)
 
-        def judged(indices):
-            return judge_indices(dataset, indices, predicted(indices), config)
+    def judged(indices):
+        return judge_indices(dataset, indices, predicted(indices), config)
 
-        keeper = _BestKeeper(model, plan, judged, select, advance)
+    with (
+        progress.bar(label, plan.epochs) as advance,
+        scalars(config.tensorboard, label) as write,
+    ):
+        keeper = _BestKeeper(model, plan, judged, select, advance, write)
         callback = keras.callbacks.LambdaCallback(on_epoch_end=keeper.epoch_ended)
         # shuffled already, in an order that is a function of the seed
         settings = {
@@ -125,8 +129,8 @@ def predict_inputs(model, fetch):
 class _BestKeeper:
     """Scores each epoch, keeps the weights of the best, and says when to stop."""
 
-    def __init__(self, model, plan, judged, select, advance):
-        self.model, self.plan, self.advance = model, plan, advance
+    def __init__(self, model, plan, judged, select, advance, write):
+        self.model, self.plan, self.advance, self.write = model, plan, advance, write
         self.judged, self.select = judged, select
         self.history, self.best, self.best_loss, self.weights = [], 0, math.inf, None
         self.begun = time.monotonic()
@@ -135,6 +139,7 @@ class _BestKeeper:
         row = {"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()}}
         row |= self._judgement() | {"seconds": round(time.monotonic() - self.begun, 3)}
         self.history.append(row)
+        self.write(row, row["epoch"])
         self.advance()
         # a whole schedule ends in its best weights; the holdout is for stopping
         whole = math.isinf(self.plan.patience) and math.isinf(self.plan.deadline)

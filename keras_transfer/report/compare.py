@@ -1,0 +1,159 @@
+"""Compared runs in words, as a table, and as a page."""
+
+from keras_transfer.errors import count
+from keras_transfer.evaluate.paired import CHANCE
+from keras_transfer.report.text import render
+
+SHOWN_EXPORTS = {"tflite": "tflite", "tflite-int8": "int8"}  # what phones get; all are in --json
+WIDTH = 160
+LEAST_P = 0.0001
+
+
+def comparison_text(found):
+    """What `run.comparison.compare_runs` found, as a table and one line a pair with the best."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    columns, rows = run_rows(found)
+    for number, column in enumerate(columns):
+        justify = "left" if number < 4 else "right"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=number > 0)
+    for row in rows:
+        table.add_row(*row)
+    lines = [sentence(found, pair) for pair in pairs_with_best(found)]
+    more = len(found["pairs"]) - len(lines)
+    if more:
+        lines.append(f"{count(more, 'more pair')}: --json and the page")
+    return "\n".join([compared_what(found), "", render(table, WIDTH), "", *lines])
+
+
+def compared_what(found):
+    """A line on which examples were compared, and what was skipped."""
+    groups = f" in {found['groups']} groups" if found["groups"] else ""
+    text = f"{count(found['examples'], 'example')}{groups} of {found['split']}, scored by every run"
+    skipped = [
+        f"{number} {reason.replace('_', ' ')}"
+        for reason, number in found["skipped"].items()
+        if number
+    ]
+    return f"{text}; skipped: {', '.join(skipped)}" if skipped else text
+
+
+def pairs_with_best(found):
+    """The pairs in which the best run is."""
+    return [pair for pair in found["pairs"] if pair["one"] == found["best"]]
+
+
+def sentence(found, pair):
+    """Whether one run is better than another by more than chance."""
+    after = " after Holm" if len(found["pairs"]) > 1 else ""
+    p = p_text(pair["p_holm"])
+    p = f"p {p}{after}" if p.startswith("<") else f"p = {p}{after}"
+    sizes = difference_text(found, pair["difference"])
+    if pair["more_than_chance"]:
+        return f"{pair['one']} is better than {pair['other']} by {sizes}, more than chance ({p})"
+    return (
+        f"{pair['one']} and {pair['other']}: no difference that is more than chance: {sizes}, {p}"
+    )
+
+
+def difference_text(found, difference):
+    """ "3.1 points (0.8 .. 5.4)", of shares in percentage points; of others with the score's
+    name where it is not the headline."""
+    scale, digits = (100, 1) if found["exact"] else (1, 3)
+    value, low, high = (difference[key] for key in ("value", "low", "high"))
+    number = f"{scale * value:.{digits}f}"
+    if found["exact"]:
+        number += " points"
+    elif found["paired_score"] != found["headline"]:
+        number += f" in {_spaced(found['paired_score'])}"
+    if low is None:
+        return number
+    return f"{number} ({scale * low:.{digits}f} .. {scale * high:.{digits}f})"
+
+
+def p_text(p):
+    """ "0.004", "< 0.0001"."""
+    return f"< {LEAST_P}" if p < LEAST_P else f"{p:.2g}"
+
+
+def run_rows(found):
+    """(names of columns, a row of texts a run): scores and costs."""
+    own = found["paired_score"] != found["headline"]
+    exports = [e for e in SHOWN_EXPORTS if any(e in run["exports"] for run in found["runs"])]
+    columns = ["run", _spaced(found["headline"]), "base", "strategy"]
+    columns += [_spaced(found["paired_score"])] if own else []
+    columns += [f"{SHOWN_EXPORTS[export]} {unit}" for export in exports for unit in ("MiB", "ms")]
+    columns += ["seconds"]
+    rows = [
+        [
+            run["name"],
+            interval_text(run["score"]),
+            run["base"],
+            run["strategy"],
+            *([f"{run['paired_score']:.3f}"] if own else []),
+            *[text for export in exports for text in _cost(run["exports"].get(export))],
+            f"{run['seconds']['total']:.0f}",
+        ]
+        for run in found["runs"]
+    ]
+    return columns, rows
+
+
+def interval_text(score):
+    """ "0.900 (0.851 .. 0.934)"."""
+    if score["value"] is None:
+        return "-"
+    ends = "" if score["low"] is None else f" ({score['low']:.3f} .. {score['high']:.3f})"
+    return f"{score['value']:.3f}{ends}"
+
+
+def _cost(export):
+    if export is None:
+        return "-", "-"
+    latency = export["latency_ms"]
+    return f"{export['bytes'] / 2**20:.1f}", "-" if latency is None else f"{latency:.1f}"
+
+
+def _spaced(name):
+    return name.replace("_", " ")
+
+
+def comparison_page(found):
+    """The text of compare.html: one file, no links outwards."""
+    from jinja2 import Environment
+
+    from keras_transfer.report.compare_page import PAGE
+
+    low, high = _axis(found["runs"])
+
+    def place(value):
+        """Of a score on the axis, 0 to 100."""
+        return f"{100 * (value - low) / (high - low):.2f}"
+
+    columns, rows = run_rows(found)
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(PAGE).render(
+        found=found,
+        what=compared_what(found),
+        lines=[sentence(found, pair) for pair in pairs_with_best(found)],
+        columns=columns,
+        rows=list(zip(found["runs"], rows, strict=True)),
+        pairs=[
+            (pair, difference_text(found, pair["difference"]), p_text(pair["p_value"]))
+            for pair in found["pairs"]
+        ],
+        p_text=p_text,
+        place=place,
+        axis=(f"{low:.3f}", f"{high:.3f}"),
+        chance=CHANCE,
+    )
+
+
+def _axis(runs):
+    """(low, high) between which all intervals lie, with a little room."""
+    scores = [run["score"] for run in runs if run["score"]["value"] is not None]
+    ends = [score[key] for score in scores for key in ("low", "value", "high")]
+    ends = [end for end in ends if end is not None] or [0.0, 1.0]
+    room = 0.05 * (max(ends) - min(ends)) or 0.05
+    return min(ends) - room, max(ends) + room
