@@ -141,7 +141,7 @@ def test_what_is_settled_rests_on_examples_that_did_not_train(knobs, folder):
     found = settle(fitted, dataset, features, config)
     assert found.references.dtype == np.float16
     assert len(found.references) == len(train)
-    assert set(found.thresholds) == {"unsure", "unlike_training"}
+    assert set(found.thresholds) == {"task", "unsure", "unlike_training"}
 
 
 def test_out_of_fold_predictions_are_those_of_heads_without_the_example(folder):

@@ -40,7 +40,7 @@ def score_splits(task, table, targets, predictions, used_for_selection=(), seed=
 
 def _decided(task, thresholds, targets, predictions, groups, seed):
     """Scores of what is decided by thresholds."""
-    found = task.score_thresholds(thresholds, targets, predictions, groups, seed)
+    found = task.score_thresholds(thresholds.get("task", {}), targets, predictions, groups, seed)
     if "unsure" in thresholds:
         confidence, wrong = task.confidence(predictions), task.wrong(targets, predictions)
         threshold = thresholds["unsure"]

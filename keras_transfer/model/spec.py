@@ -19,8 +19,8 @@ class ModelSpec(NamedTuple):
         inputs: how an example becomes the arrays that the model takes.
         task_settings: what the task needs besides, for example the spread of the labels.
         thresholds: what predictions are decided by: `unsure`, the confidence below which one is
-            called unsure; `unlike_training`, the distance beyond which an example is; and the
-            task's own.
+            called unsure; `unlike_training`, the distance beyond which an example is; `task`, what
+            `Task.choose_thresholds` gave.
     """
 
     task: str

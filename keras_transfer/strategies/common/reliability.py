@@ -64,7 +64,7 @@ def settle(fitted, dataset, features, config):
         "thresholds": chosen,
         "unlike_training": distant,
     }
-    thresholds = dict(chosen)
+    thresholds = {"task": chosen}
     if unsure:
         thresholds["unsure"] = unsure["threshold"]
     if distant:
