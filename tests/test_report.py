@@ -264,13 +264,14 @@ def test_a_run_that_was_never_calibrated_has_no_such_section(copied):
             "coverage": share,
             "useful": True,
         },
-        "thresholds": {"f1": 0.25},
+        "thresholds": {"at_specificity": {"wanted": 0.95, "threshold": 0.25}},
         "unlike_training": {"threshold": 3.0, "percentile": 95},
     }
     (run.folder / "reliability.json").write_text(json.dumps(facts))
     page = Page(render(run))
     assert "doubt" in page.ids
     assert "under 0.83 is called unsure" in page.text
+    assert "Chosen thresholds: at specificity 0.25." in page.text
     assert "on only 40 % of the examples" in page.text
     rows = [row for table in page.tables for row in table]
     assert ["train (chosen on)", "40.0%30.0% to 50.0%", "2.0%0.0% to 10.0%"] in rows
@@ -278,6 +279,19 @@ def test_a_run_that_was_never_calibrated_has_no_such_section(copied):
     bare = {**facts, "temperature": None, "unsure": None, "thresholds": {}, "unlike_training": None}
     (run.folder / "reliability.json").write_text(json.dumps(bare))
     assert "chosen on 24 examples of train" in Page(render(run)).text
+
+
+def test_decisions_by_a_threshold_have_a_table(copied):
+    run, _ = copied("two")
+    metrics = run.metrics
+    share = {"value": 0.91, "low": 0.8, "high": 0.96}
+    decisions = {"wanted": 0.95, "threshold": 0.3, "sensitivity": share, "confusion": [[1, 0]]}
+    metrics["splits"]["val"]["at_specificity"] = decisions
+    (run.folder / "metrics.json").write_text(json.dumps(metrics))
+    page = Page(render(run))
+    assert "At specificity in val" in page.text
+    assert [["wanted", "0.950"], ["threshold", "0.300"]] in [table[1:3] for table in page.tables]
+    assert ["sensitivity", "0.9100.800 to 0.960"] in [row for t in page.tables for row in t]
 
 
 def test_exports_and_the_command_are_shown(finished):

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from keras_transfer.report.tables import Cell, Table, in_percent, percent
+from keras_transfer.report.tables import Cell, Table, in_percent, percent, spaced
 
 
 class Doubt(NamedTuple):
@@ -72,10 +72,13 @@ def _unlike(reliability):
 
 
 def _thresholds(reliability):
-    found = {n: v for n, v in reliability.get("thresholds", {}).items() if isinstance(v, float)}
-    if not found:
-        return None
-    return f"Chosen thresholds: {', '.join(f'{n} {v:.3g}' for n, v in found.items())}."
+    """Thresholds of the task's own, which may be none."""
+    found = [
+        f"{spaced(name)} {chosen['threshold']:.3g}"
+        for name, chosen in reliability.get("thresholds", {}).items()
+        if isinstance(chosen, dict) and isinstance(chosen.get("threshold"), float)
+    ]
+    return f"Chosen thresholds: {', '.join(found)}." if found else None
 
 
 def _held(reliability, splits):

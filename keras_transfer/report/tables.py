@@ -45,9 +45,29 @@ def score_table(splits, headline):
 
 
 def part_tables(scores):
-    """{title: Table} of what the scores have for each class, label or number."""
+    """{title: Table} of what the scores have for each class, label, number or threshold."""
     parts = {name: rows for name, rows in scores.items() if name.startswith("per_") and rows}
-    return {f"Each {name[4:]}": _part_table(name[4:], rows) for name, rows in parts.items()}
+    made = {f"Each {name[4:]}": _part_table(name[4:], rows) for name, rows in parts.items()}
+    return made | {spaced(name).capitalize(): _decided(scores[name]) for name in decided(scores)}
+
+
+def decided(scores):
+    """Names of what holds scores of decisions by a threshold."""
+    dicts = {name: value for name, value in scores.items() if isinstance(value, dict)}
+    return [
+        name
+        for name, value in dicts.items()
+        if "threshold" in value and any(is_score(inner) for inner in value.values())
+    ]
+
+
+def _decided(values):
+    shown = {name: value for name, value in values.items() if not isinstance(value, list)}
+    cells = {
+        name: score_cell(value) if is_score(value) else Cell(number(value))
+        for name, value in shown.items()
+    }
+    return Table(["", "value"], [[Cell(spaced(name)), cell] for name, cell in cells.items()])
 
 
 def _part_table(noun, rows):
