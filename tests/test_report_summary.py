@@ -102,7 +102,7 @@ UNSURE = {
         ({"scores": {"accuracy": interval(0.8)}}, "Try --strategy fine_tuning"),
         (
             {"others": {"val": {"accuracy": interval(0.995)}}},
-            "test is harder than val (0.950 against 0.995, more than chance)",
+            "The split test is harder than val (0.950 against 0.995, more than chance)",
         ),
         ({"scores": {"mae": interval(3)}}, "off by 3.000"),
         ({"training": {"ants": 100, "bees": 19}}, "Add training examples of bees (19)"),
@@ -117,9 +117,16 @@ UNSURE = {
         (
             {
                 "reliability": {"unsure": UNSURE | {"coverage": interval(0.8)}},
-                "scores": {"unsure": {"error": interval(0.03), "coverage": interval(0.7)}},
+                "scores": {"unsure": {"error": interval(0.03, 0.03), "coverage": interval(0.7)}},
             },
             "Of the 70 % of predictions with a confidence of at least 0.8, 3 % are wrong",
+        ),
+        (
+            {
+                "reliability": {"unsure": UNSURE | {"coverage": interval(0.8)}},
+                "scores": {"unsure": {"error": interval(0.1), "coverage": interval(0.7)}},
+            },
+            "Too sure of itself: 10 % of the predictions of test that it calls sure are wrong",
         ),
         (
             {"reliability": {"unsure": UNSURE | {"threshold": None, "coverage": None}}},

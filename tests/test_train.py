@@ -29,9 +29,11 @@ def test_a_run_holds_what_it_should(finished):
         "metrics.json",
         "model.keras",
         "predictions.csv",
+        "reliability.json",
         "report.html",
         "run.json",
         "splits.csv",
+        "training_features.npz",
     }
     assert run.info["state"] == "finished"
     assert run.classes == KINDS

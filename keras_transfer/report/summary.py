@@ -82,7 +82,7 @@ def sure_enough(facts):
     if not unsure or not unsure["useful"]:
         return None
     held = facts.scores.get("unsure", unsure)  # measured on this split, else where it was chosen
-    if covered(held) < USEFUL_COVERAGE:
+    if covered(held) < USEFUL_COVERAGE or _more_wrong(unsure, held):
         return None
     share, error = in_percent(covered(held)), in_percent(held["error"]["value"])
     return (
@@ -122,6 +122,17 @@ def confused_pair(facts):
     return f"Most often confused: {names[row]} taken for {names[column]}, {times}."
 
 
+def too_sure(facts):
+    unsure, held = facts.reliability.get("unsure"), facts.scores.get("unsure")
+    if not unsure or not held or not _more_wrong(unsure, held):
+        return None
+    wrong, allowed = in_percent(held["error"]["value"]), in_percent(unsure["error_rate"])
+    return (
+        f"Too sure of itself: {wrong} of the predictions of {facts.split} that it calls sure are "
+        f"wrong, where at most {allowed} were to be, and that is more than chance."
+    )
+
+
 def harder_split(facts):
     score = facts.scores[facts.headline]
     for split, scores in facts.others.items():
@@ -129,14 +140,20 @@ def harder_split(facts):
         if None in (score["high"], other["low"]) or score["high"] >= other["low"]:
             continue
         return (
-            f"{facts.split} is harder than {split} ({score['value']:.3f} against "
+            f"The split {facts.split} is harder than {split} ({score['value']:.3f} against "
             f"{other['value']:.3f}, more than chance): its examples differ from those in train."
         )
     return None
 
 
 STRENGTHS = (headline, mean_error, best_classes, sure_enough)
-WEAKNESSES = (harder_split, worst_class, confused_pair)
+WEAKNESSES = (harder_split, too_sure, worst_class, confused_pair)
+
+
+def _more_wrong(unsure, held):
+    """Whether more of what is sure is wrong than was allowed, by more than chance."""
+    low = held["error"]["low"]
+    return low is not None and low > unsure["error_rate"]
 
 
 def _ranked(facts):

@@ -9,6 +9,7 @@ from keras_transfer.config import IN_MEMORY, config_class
 
 MOST_ROWS = 200
 ABBREVIATIONS = {name: name.upper() for name in ("f1", "r2", "mae", "rmse", "auroc")}
+ABBREVIATIONS |= {"brier": "Brier"}
 
 
 class Cell(NamedTuple):
