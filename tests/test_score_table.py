@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_transfer.config import names_in
+from keras_transfer.report.decisions import decision_lines
 from keras_transfer.report.text import WIDTH, score_table
 from keras_transfer.tasks import find_task
 
@@ -42,3 +43,29 @@ def test_no_task_shows_more_than_four_scores():
     for name in names_in("tasks"):
         task = find_task(name)
         assert len({task.headline, *task.shown_scores}) == 1 + len(task.shown_scores) <= 4
+
+
+def test_thresholds_are_described_in_words():
+    def value(number):
+        return {"value": number, "low": number - 0.1, "high": number + 0.1}
+
+    scores = {
+        "unsure": {"coverage": value(0.8), "error": value(0.2)},
+        "at_specificity": {
+            "wanted": 0.95,
+            "threshold": 0.25,
+            "positive": "ill",
+            "sensitivity": value(0.5),
+            "specificity": value(0.9),
+        },
+    }
+    sure, decided = decision_lines("val", scores)
+    assert sure == "sure of 80.0% (70.0 .. 90.0) of val; of these 20.0% (10.0 .. 30.0) are wrong"
+    assert decided == (
+        "ill from 0.250 on, for a specificity of 0.95: in val sensitivity 50.0% (40.0 .. 60.0), "
+        "specificity 90.0% (80.0 .. 100.0)"
+    )
+    nothing = {"value": 0.0, "low": 0.0, "high": 0.1}
+    (none,) = decision_lines("val", {"unsure": {"coverage": nothing, "error": value(0.2)}})
+    assert none == "no prediction of val is sure enough for --error-rate"
+    assert decision_lines("val", {"r2": value(0.3)}) == []

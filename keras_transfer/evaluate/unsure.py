@@ -7,8 +7,8 @@ person.
 
 import numpy as np
 
-from keras_transfer.evaluate.draws import LEAST_PROBABILITY, Draws, share, with_interval
-from keras_transfer.evaluate.intervals import wilson
+from keras_transfer.evaluate.draws import LEAST_PROBABILITY, Draws, share
+from keras_transfer.evaluate.sample import Sample
 
 PENALTY = 10.0  # C: next to none
 USEFUL = 0.5  # a threshold that leaves more than half of the predictions to a person is no use
@@ -70,19 +70,19 @@ def score_threshold(confidence, wrong, threshold, groups=None, seed=0):
     """
     sure = _is_sure(confidence, threshold)
     draws = Draws(len(wrong), groups, seed)
+    everything = np.ones(len(wrong), bool)
+    parts = {"error": (sure, wrong), "coverage": (everything, sure)}
 
-    def shares(weights):
-        kept = weights[:, sure].sum(axis=1)
-        errors = weights[:, sure & wrong].sum(axis=1)
-        return np.stack([share(errors, kept), share(kept, weights.sum(axis=1))], axis=1)
+    def statistics(weights):
+        return {
+            name: share(weights @ (of & hit), weights @ of.astype(np.float64))
+            for name, (of, hit) in parts.items()
+        }
 
-    if draws.groups is not None:
-        error, coverage = draws.score(shares)
-        return {"error": error, "coverage": coverage}
-    (error, coverage), kept = draws.value(shares), int(sure.sum())
+    sample = Sample(draws, statistics)
     return {
-        "error": with_interval(error, *wilson(int((sure & wrong).sum()), kept)),
-        "coverage": with_interval(coverage, *wilson(kept, len(wrong))),
+        name: sample.share(name, of.sum(keepdims=True), draws.units(of[:, None]))
+        for name, (of, _) in parts.items()
     }
 
 

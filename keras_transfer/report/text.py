@@ -5,6 +5,7 @@ from shlex import quote
 
 from keras_transfer.errors import count
 from keras_transfer.export.certificate import CERTIFICATE
+from keras_transfer.report.decisions import decision_lines
 from keras_transfer.tasks import find_task
 
 WIDTH = 120  # four scores with their intervals
@@ -13,7 +14,8 @@ WIDTH = 120  # four scores with their intervals
 def summarise(run):
     """Scores, what each class got, where everything is, and the next sensible command."""
     metrics = run.metrics
-    lines = [score_table(metrics["task"], metrics["splits"])]
+    split, scores = list(metrics["splits"].items())[-1]
+    lines = [score_table(metrics["task"], metrics["splits"]), *decision_lines(split, scores)]
     skipped = metrics["examples"]["skipped"]
     if skipped:
         lines.append(

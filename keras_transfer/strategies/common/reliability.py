@@ -45,7 +45,7 @@ def settle(fitted, dataset, features, config):
     if unseen is None or not len(unseen.indices):
         return Reliability({}, {}, None)
     targets = take(dataset.targets, unseen.indices)
-    temperature, predictions = _temperature(fitted.model, task, targets, unseen.predictions)
+    temperature, predictions = _temperature(fitted.model, task, targets, unseen)
     unsure = _unsure(dataset, unseen, targets, predictions, config)
     chosen = task.choose_thresholds(targets, predictions, config)
     distant = None
@@ -72,13 +72,20 @@ def settle(fitted, dataset, features, config):
     return Reliability(record, thresholds, distant and _references(fitted.model, dataset, features))
 
 
-def _temperature(model, task, targets, predictions):
-    """(the temperature that `model` now has or None, predictions with it)."""
+def _temperature(model, task, targets, unseen):
+    """(the temperature that `model` now has or None, the unseen predictions with it).
+
+    Networks trained by gradient are nearly always too sure, so theirs is taken as it is found. The
+    penalty of a solved head was selected by the same loss: another temperature than 1 has to be
+    clearly better.
+    """
+    predictions = unseen.predictions
     if task.tempered(predictions, 1.0) is None:
         return None, predictions
     temperature = fit_temperature(task, targets, predictions)
-    if not clearly_lowers_loss(task, targets, predictions, temperature):
-        temperature = 1.0  # a few examples tell small differences badly
+    solved = unseen.out_of_fold
+    if solved and not clearly_lowers_loss(task, targets, predictions, temperature):
+        temperature = 1.0
     set_temperature(model, temperature)
     return temperature, task.tempered(predictions, temperature)
 
