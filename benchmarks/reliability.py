@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from keras_transfer.evaluate.calibration import debiased_calibration_error
 from measuring import IMAGES, keep
 
 import keras_transfer as kt
+from keras_transfer.evaluate.calibration import debiased_calibration_error
 from keras_transfer.run.folder import Run
 
 
