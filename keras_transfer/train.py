@@ -94,7 +94,7 @@ def run_transfer(config, data, out=None, overwrite=False):
         write_metrics(run, scores, fitted, dataset, features, clock.read())
         with clock("report"):
             if config.report:
-                report(run, dataset)
+                report(run, dataset, fitted.model)
         finish(run, clock.read())
     return run
 
@@ -183,13 +183,15 @@ def export(run, fitted, spec, dataset, seed):
     run.export_model(fitted.model, spec, EXPORTS, drawn)
 
 
-def report(run, dataset):
-    """report.html, with examples that are at hand."""
+def report(run, dataset, model):
+    """report.html, with examples that are at hand and maps of what predictions rest on."""
+    from keras_transfer.explain import quick_maps
     from keras_transfer.report.html import write_report
 
     examples = dataset.examples
     names = examples.table["shown"]
-    write_report(run, {name: examples.reference(index) for index, name in enumerate(names)})
+    references = {name: examples.reference(index) for index, name in enumerate(names)}
+    write_report(run, references, quick_maps(model))
 
 
 class Clock:

@@ -23,6 +23,7 @@ def main(arguments=None):
 
     def work(asked):
         from keras_transfer.errors import UserError
+        from keras_transfer.explain import quick_maps
         from keras_transfer.report.html import write_report
         from keras_transfer.run.folder import Run
         from keras_transfer.run.results import find_references
@@ -31,7 +32,7 @@ def main(arguments=None):
             raise UserError("--out is empty", repr(asked.out), "Name a file")
         run = Run.open(asked.model)
         thumbnails = None if asked.data is None else find_references(run, asked.data)
-        file = write_report(run, thumbnails, out=asked.out)
+        file = write_report(run, thumbnails, quick_maps(run.model), asked.out)
         print(json.dumps({"report": str(file)}) if asked.json else file)
 
     return run_guarded(work, ReportArguments, "keras-transfer report", arguments)

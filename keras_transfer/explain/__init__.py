@@ -68,6 +68,20 @@ def find_method(name):
     return find_in("explain", "method", name)
 
 
+def quick_maps(model):
+    """A function of a model's inputs (n, ...) that gives their Grad-CAM maps, for a report.
+
+    None where the model has no feature map for that, or runs on another backend.
+    """
+    from keras_transfer.explain.grad_cam import check, maps
+
+    try:
+        check(model)
+    except UserError:
+        return None
+    return lambda inputs: maps(model, inputs)
+
+
 def explain_files(model, paths, method="grad_cam"):
     """Explain what a model predicts for files; yields an Explanation each, in order.
 

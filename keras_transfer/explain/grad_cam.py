@@ -39,8 +39,7 @@ def maps(model, inputs, outputs=None):
         UserError: the base's feature map has no rows and columns; another backend than TensorFlow.
     """
     keras = load_keras()
-    if keras.backend.backend() != "tensorflow":
-        raise UserError("Grad-CAM needs the TensorFlow backend", keras.backend.backend(), INSTEAD)
+    check(model)
     feature_map, scores = find_feature_map(model), score_tensor(model)
     base, head = keras.Model(model.input, feature_map), keras.Model(feature_map, scores)
     _, pixels = image_input(inputs)
@@ -52,6 +51,14 @@ def maps(model, inputs, outputs=None):
         part = slice(start, start + BATCH_SIZE)
         found.append(_evidence(head, features[part], None if wanted is None else wanted[part]))
     return scale_maps(resize_maps(scale_maps(np.concatenate(found)), *pixels.shape[1:3]))
+
+
+def check(model):
+    """Refuse a model that this method cannot explain; raises as `maps`."""
+    backend = load_keras().backend.backend()
+    if backend != "tensorflow":
+        raise UserError("Grad-CAM needs the TensorFlow backend", backend, INSTEAD)
+    find_feature_map(model)
 
 
 def find_feature_map(model):

@@ -98,7 +98,11 @@ def _number(value):
 
 
 def _files(run):
-    rows = [("model.keras", "for Python"), ("predictions.csv", "each example's prediction")]
+    rows = [
+        ("report.html", "scores, figures, mistakes: open it in a browser"),
+        ("model.keras", "for Python"),
+        ("predictions.csv", "each example's prediction"),
+    ]
     lines = [f"  {name:<24}{what}" for name, what in rows if (run.folder / name).exists()]
     certificate = run.certificate
     return [*lines, *(["", export_table(certificate)] if certificate else [])]
