@@ -15,6 +15,7 @@ from keras_transfer import transfer
 from keras_transfer.backend import load_keras
 from keras_transfer.cli.report import main
 from keras_transfer.errors import UserError
+from keras_transfer.explain import quick_maps
 from keras_transfer.inputs import Modality
 from keras_transfer.report.examples import BUDGET, Gallery
 from keras_transfer.report.html import render, write_report
@@ -166,7 +167,8 @@ def test_the_numbers_are_those_of_the_run(runs, kind):
 @KIND
 def test_the_same_run_gives_the_same_bytes_as_train_wrote(runs, kind):
     run = runs[kind]
-    assert render(run) == (run.folder / "report.html").read_text(encoding="utf-8")
+    written = (run.folder / "report.html").read_text(encoding="utf-8")
+    assert render(run, explain=quick_maps(run.model)) == written
     assert run.metrics["seconds"]["report"] > 0
     assert run.info["seconds"] == run.metrics["seconds"]
 
@@ -364,7 +366,7 @@ def test_an_installed_package_has_the_page():
     setup.read(ROOT / "setup.cfg")
     patterns = setup["options.package_data"]["keras_transfer.report"].split(", ")
     others = [p for p in (ROOT / "keras_transfer").rglob("*") if p.suffix in (".html", ".css")]
-    assert {p.name for p in others} == {"page.html", "style.css"}
+    assert {p.name for p in others} == {"compare.html", "report.html", "style.css"}
     assert all(any(fnmatch(file.name, p) for p in patterns) for file in others)
     assert {file.parent.name for file in others} == {"report"}
 

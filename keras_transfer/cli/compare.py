@@ -52,7 +52,7 @@ def main(arguments=None):
 
 def check_page(page):
     """Refuse a place for the page where something of the user's stands, or that has no folder."""
-    from keras_transfer.report.compare_page import MARK
+    from keras_transfer.report.compare import MARK
 
     if page.is_dir() or not page.name:
         raise UserError("--out is a folder", page, "Name a file, for example compare.html")

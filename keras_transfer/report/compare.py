@@ -2,8 +2,10 @@
 
 from keras_transfer.errors import count
 from keras_transfer.evaluate.paired import CHANCE
+from keras_transfer.report.pages import render_page
 from keras_transfer.report.text import render
 
+MARK = '<meta name="generator" content="keras_transfer compare">'  # a page of ours, to write over
 SHOWN_EXPORTS = {"tflite": "tflite", "tflite-int8": "int8"}  # what phones get; all are in --json
 WIDTH = 160
 LEAST_P = 0.0001
@@ -121,10 +123,6 @@ def _spaced(name):
 
 def comparison_page(found):
     """The text of compare.html: one file, no links outwards."""
-    from jinja2 import Environment
-
-    from keras_transfer.report.compare_page import PAGE
-
     low, high = _axis(found["runs"])
 
     def place(value):
@@ -132,8 +130,8 @@ def comparison_page(found):
         return f"{100 * (value - low) / (high - low):.2f}"
 
     columns, rows = run_rows(found)
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(PAGE).render(
+    return render_page(
+        "compare.html",
         found=found,
         what=compared_what(found),
         lines=[sentence(found, pair) for pair in pairs_with_best(found)],

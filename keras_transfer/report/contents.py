@@ -1,7 +1,6 @@
 """All that `report.html` shows, gathered from a run."""
 
 import re
-from pathlib import Path
 
 from keras_transfer.errors import UserError
 from keras_transfer.evaluate.figures import Matrix
@@ -41,7 +40,6 @@ def contents(run, thumbnails=None, explain=None):
         "following": following,
         "data": data,
         "history": [_drawn(figure) for figure in history_figures(run.history)],
-        "style": _markup((Path(__file__).parent / "style.css").read_text(encoding="utf-8")),
         **_numbers(run, metrics["splits"], task.headline),
         **_repeating(run),
         **_examples(run, spec, data, thumbnails, explain),

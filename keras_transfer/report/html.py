@@ -5,6 +5,7 @@ from pathlib import Path
 from keras_transfer.environment import write_text
 from keras_transfer.errors import UserError
 from keras_transfer.report.contents import contents
+from keras_transfer.report.pages import render_page
 
 NAME = "report.html"
 
@@ -33,9 +34,4 @@ def write_report(run, thumbnails=None, explain=None, out=None):
 
 def render(run, thumbnails=None, explain=None):
     """The text of the page."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    loader = FileSystemLoader(Path(__file__).parent)
-    settings = {"trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
-    page = Environment(loader=loader, autoescape=True, **settings).get_template("page.html")
-    return page.render(contents(run, thumbnails, explain))
+    return render_page("report.html", **contents(run, thumbnails, explain))
