@@ -230,16 +230,37 @@ def test_a_budget_of_nothing_still_trains_one_epoch():
 def test_a_loss_that_is_no_number_is_an_error():
     dataset = tiny_dataset()
     broken = replace(dataset, task=_NoNumber(dataset.task.outputs))
-    with pytest.raises(UserError, match="the loss is no number"):
+    with pytest.raises(UserError, match=r"no finite number .*in step 1 of epoch 1.* 0\.0001"):
         trained("fine_tuning", broken, trainable="last:2", epochs=2, augment="none")
 
 
+def test_a_loss_that_is_lost_later_keeps_the_last_good_weights(capsys):
+    dataset = tiny_dataset()
+    steps = -(-len(dataset.holdout.fit) // 32)
+    broken = replace(dataset, task=_NoNumber(dataset.task.outputs))
+    _NoNumber.good_steps = steps + 1
+    knobs = {"trainable": "last:2", "epochs": 5, "augment": "none"}
+    fitted, _ = trained("fine_tuning", broken, **knobs)
+    _NoNumber.good_steps = 0
+    assert len(fitted.history) == 2
+    assert "in step 2 of epoch 2: the weights of epoch 1 are kept" in capsys.readouterr().err
+    assert all(np.isfinite(weight).all() for weight in fitted.model.get_weights())
+
+
 class _NoNumber(Classification):
-    """A task whose loss is no number."""
+    """A task whose loss is no number after some good steps."""
+
+    good_steps = 0
 
     def loss(self, mixed=False):
-        keras = load_keras()
-        return lambda truth, prediction: keras.ops.sum(prediction, axis=-1) * float("nan")
+        keras, step = load_keras(), load_keras().Variable(0, dtype="int32", trainable=False)
+
+        def broken(truth, prediction):
+            step.assign_add(1)
+            kept = keras.ops.where(step <= self.good_steps, 1.0, float("nan"))
+            return keras.ops.mean(prediction, axis=-1) * kept
+
+        return broken
 
 
 @pytest.mark.parametrize(

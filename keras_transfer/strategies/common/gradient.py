@@ -95,7 +95,9 @@ def train_by_gradient(model, fetch, dataset, fit, select, config, plan, label):
         scalars(config.tensorboard, label) as write,
     ):
         keeper = _BestKeeper(model, plan, judged, select, advance, write)
-        callback = keras.callbacks.LambdaCallback(on_epoch_end=keeper.epoch_ended)
+        callback = keras.callbacks.LambdaCallback(
+            on_epoch_end=keeper.epoch_ended, on_train_batch_end=keeper.step_ended
+        )
         # shuffled already, in an order that is a function of the seed
         settings = {
             "epochs": plan.epochs,
@@ -133,7 +135,13 @@ class _BestKeeper:
         self.model, self.plan, self.advance, self.write = model, plan, advance, write
         self.judged, self.select = judged, select
         self.history, self.best, self.best_loss, self.weights = [], 0, math.inf, None
+        self.lost = None  # the step after which the loss was no number
         self.begun = time.monotonic()
+
+    def step_ended(self, step, logs):
+        """Stop at once when the loss is no number: what follows is none either."""
+        if self.lost is None and not math.isfinite(float(logs["loss"])):
+            self.lost, self.model.stop_training = step + 1, True
 
     def epoch_ended(self, epoch, logs):
         row = {"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()}}
@@ -160,10 +168,16 @@ class _BestKeeper:
         return {f"holdout_{name}": getattr(judgement, name) for name in names}
 
     def restore(self):
+        """Put the best weights into the model; say where training went wrong."""
+        rate = self.plan.learning_rate
+        advice = f"Try --learning-rate {rate / 10:g}"
+        step = f"in step {self.lost} of epoch {len(self.history)}"
         if self.weights is None:
-            raise UserError(
-                "training went wrong in its first epoch: the loss is no number",
-                f"learning rate {self.plan.learning_rate:g}",
-                "Try a tenth of it with --learning-rate",
+            found = f"{step}, at a learning rate of {rate:g}"
+            raise UserError("training went wrong: the loss is no finite number", found, advice)
+        if self.lost is not None:
+            progress.warn(
+                f"the loss is no finite number {step}: the weights of epoch {self.best} are kept. "
+                f"{advice}"
             )
         self.model.set_weights(self.weights)
