@@ -11,8 +11,8 @@ import sqlite3
 import numpy as np
 
 from keras_transfer.data.examples import MEMORY_LIMIT
+from keras_transfer.features.feature_tables import DiskTable, MemoryTable
 from keras_transfer.features.keys import contents_key
-from keras_transfer.features.tables import DiskTable, MemoryTable
 
 
 class NoRoomError(Exception):

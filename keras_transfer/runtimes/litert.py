@@ -12,7 +12,7 @@ from keras_transfer.environment import cores
 from keras_transfer.errors import UserError
 from keras_transfer.inputs.common.arrays import as_tuple
 from keras_transfer.runtimes.batching import run_each
-from keras_transfer.runtimes.names import in_order
+from keras_transfer.runtimes.tensor_order import in_order
 
 WEIGHTS_LIMIT = 2**29  # bytes of weights, in all interpreters together
 

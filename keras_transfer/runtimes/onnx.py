@@ -7,7 +7,7 @@ import numpy as np
 from keras_transfer.errors import UserError
 from keras_transfer.inputs.common.arrays import as_tuple, from_tuple
 from keras_transfer.runtimes.batching import FILE_BATCH_SIZE, run_batches
-from keras_transfer.runtimes.names import in_order
+from keras_transfer.runtimes.tensor_order import in_order
 
 DTYPES = {"float": "float32", "double": "float64", "string": "object"}  # others are numpy's names
 

@@ -8,7 +8,7 @@ from keras_transfer.backend import quiet_stderr
 from keras_transfer.errors import UserError
 from keras_transfer.inputs.common.arrays import as_tuple, from_tuple
 from keras_transfer.runtimes.batching import FILE_BATCH_SIZE, run_batches, run_each
-from keras_transfer.runtimes.names import in_order
+from keras_transfer.runtimes.tensor_order import in_order
 
 
 def has_openvino():
