@@ -4,6 +4,7 @@ import pytest
 
 from keras_transfer.config import TrainConfig
 from keras_transfer.report.summary import Facts, summarise
+from keras_transfer.report.tables import export_table
 
 
 def interval(value, width=0.04):
@@ -26,7 +27,7 @@ def facts(**changes):
     whole = {
         "split": "test",
         "scores": scores,
-        "others": {"val": {"accuracy": interval(0.96)}},
+        "others": {"val": {"accuracy": interval(0.96), "used_for_selection": False}},
         "headline": "accuracy",
         "training": {"ants": 100, "bees": 100},
         "duplicates": [],
@@ -101,7 +102,7 @@ UNSURE = {
         ({"scores": {"n": 20}}, "20 say little"),
         ({"scores": {"accuracy": interval(0.8)}}, "Try --strategy fine_tuning"),
         (
-            {"others": {"val": {"accuracy": interval(0.995)}}},
+            {"others": {"val": {"accuracy": interval(0.995), "used_for_selection": False}}},
             "The split test is harder than val (0.950 against 0.995, more than chance)",
         ),
         ({"scores": {"mae": interval(3)}}, "off by 3.000"),
@@ -162,3 +163,15 @@ def test_tuning_is_not_advised_to_those_who_did_it():
     assert "class-weight" not in text_of(
         training={"a": 500, "b": 30}, config=TrainConfig(class_weight="balanced")
     )
+
+
+def test_no_split_is_called_harder_than_one_that_selected_something():
+    val = {"accuracy": interval(0.995), "used_for_selection": True}
+    assert "harder" not in text_of(others={"val": val})
+
+
+def test_a_file_that_could_not_be_scored_has_no_numbers():
+    """As of `Run.export` where the run's examples are gone."""
+    entry = {"path": "model.tflite", "bytes": 2**20, "difference": 0.1, "passed": True}
+    table = export_table({"files": {"tflite": entry}}, "accuracy")
+    assert [cell.text for cell in table.rows[0]] == ["model.tflite", "passed", "1.0", *"----"]

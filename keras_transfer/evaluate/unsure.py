@@ -29,7 +29,9 @@ def choose_threshold(confidence, wrong, error_rate):
     """
     kept = np.sort(confidence)[::-1]
     errors = np.cumsum(_error_probability(confidence, wrong, kept)) / np.arange(1, len(kept) + 1)
-    few = np.flatnonzero(errors <= error_rate)
+    # predictions of one confidence are kept or refused together
+    ends = np.flatnonzero(np.diff(kept, append=-1.0))
+    few = ends[errors[ends] <= error_rate]
     if not len(few):
         return None
     return float(kept[few[-1]]) if few[-1] < len(kept) - 1 else 0.0

@@ -94,7 +94,9 @@ def export_table(certificate, headline):
         return None
     rows = []
     for entry in files.values():
+        # a file that was written when the run's examples were gone was not scored
         same, encoded = entry.get("same_inputs", {}), entry.get("from_files", {})
+        latency = entry.get("latency_ms", {}).get("median")
         rows.append(
             [
                 Cell(entry["path"]),
@@ -103,7 +105,7 @@ def export_table(certificate, headline):
                 score_cell(same[headline]) if headline in same else Cell("-"),
                 percent(same.get("agreement")),
                 percent(encoded.get("agreement")),
-                Cell(f"{entry['latency_ms']['median']:.1f}"),
+                Cell("-" if latency is None else f"{latency:.1f}"),
             ]
         )
     columns = ["file", "certificate", "MiB", spaced(headline), "agrees with the model"]
