@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 from keras_transfer.evaluate import curves
+from keras_transfer.evaluate.classification import score_classification
 from keras_transfer.evaluate.figures import Bars, Matrix
 from keras_transfer.figures.drawing import make_figure
 from keras_transfer.figures.svg import to_svg
@@ -40,6 +41,21 @@ def test_a_classification_shows_confusion_reliability_and_coverage():
     (line,) = figures["coverage"].lines
     assert line.y[-1] == pytest.approx((predictions.argmax(axis=1) != targets).mean())
     assert line.x[-1] == 1.0
+
+
+def test_the_gap_in_the_caption_is_the_error_among_the_scores():
+    """Also of equal confidences, which share a dot."""
+    targets, predictions = predictions_of(100, 3)
+    predictions = np.round(predictions, 1)
+    scores = score_classification(targets, predictions, ["a", "b", "c"])
+    figure = figures_of("classification", ("a", "b", "c"), targets, predictions)["reliability"]
+    assert f"is {scores['expected_calibration_error']['value']:.3f}." in figure.caption
+
+
+def test_a_split_of_one_class_has_no_area():
+    targets, predictions = predictions_of(30, 2)
+    figures = figures_of("classification", ("no", "yes"), np.zeros_like(targets), predictions)
+    assert "area" not in figures["roc"].caption
 
 
 def test_two_classes_have_curves_for_every_threshold():
