@@ -174,7 +174,7 @@ def test_examples_of_one_patient_count_as_one(tmp_path):
     assert "group by group" in found["test"]
     for folder in (one, two):
         splits = pd.read_csv(folder / "splits.csv")
-        assert list(splits.columns) == ["path", "split", "role", "group", "sha256"]
+        assert list(splits.columns) == ["path", "label", "split", "role", "group", "sha256"]
         splits.drop(columns="group").to_csv(folder / "splits.csv", index=False)
     old = compare_runs([one, two])  # runs from before groups were recorded
     assert old["groups"] is None

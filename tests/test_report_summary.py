@@ -90,8 +90,9 @@ UNSURE = {
     "threshold": 0.8,
     "error": interval(0.015),
     "coverage": interval(0.3),
-    "useful": True,
+    "useful": False,
 }
+SURE = UNSURE | {"coverage": interval(0.8), "useful": True}
 
 
 @pytest.mark.parametrize(
@@ -105,32 +106,32 @@ UNSURE = {
             {"others": {"val": {"accuracy": interval(0.995), "used_for_selection": False}}},
             "The split test is harder than val (0.950 against 0.995, more than chance)",
         ),
-        ({"scores": {"mae": interval(3)}}, "off by 3.000"),
+        ({"scores": {"mae": interval(3.0)}}, "off by 3.000"),
         ({"training": {"ants": 100, "bees": 19}}, "Add training examples of bees (19)"),
         ({"training": {"ants": 500, "bees": 90}}, "try --class-weight balanced"),
         ({"duplicates": [("a", "b", "train", "test")]}, "a (train) and b (test)"),
         ({"skipped": 2}, "Mend or remove 2 examples"),
         ({"reliability": {"unsure": UNSURE}}, "an error of 2 % on only 30 % of the examples"),
         (
-            {"reliability": {"unsure": UNSURE | {"coverage": interval(0.8)}}},
+            {"reliability": {"unsure": SURE}},
             "Of the 80 % of predictions with a confidence of at least 0.8, 1.5 % are wrong",
         ),
         (
             {
-                "reliability": {"unsure": UNSURE | {"coverage": interval(0.8)}},
+                "reliability": {"unsure": SURE},
                 "scores": {"unsure": {"error": interval(0.03, 0.03), "coverage": interval(0.7)}},
             },
             "Of the 70 % of predictions with a confidence of at least 0.8, 3 % are wrong",
         ),
         (
             {
-                "reliability": {"unsure": UNSURE | {"coverage": interval(0.8)}},
+                "reliability": {"unsure": SURE},
                 "scores": {"unsure": {"error": interval(0.1), "coverage": interval(0.7)}},
             },
             "Too sure of itself: 10 % of the predictions of test that it calls sure are wrong",
         ),
         (
-            {"reliability": {"unsure": UNSURE | {"threshold": None, "coverage": None}}},
+            {"reliability": {"unsure": UNSURE | {"threshold": None, "coverage": interval(0.0)}}},
             "on only 0 % of the examples",
         ),
         (
