@@ -12,7 +12,7 @@ from keras_transfer.explain.common.network import resize_maps
 from keras_transfer.explain.overlay import overlay
 from keras_transfer.inputs.common.arrays import stack
 from keras_transfer.report.numbers import percent
-from keras_transfer.run.results import least_certain, worst
+from keras_transfer.run.examples import least_certain, worst
 
 MOST = 12
 MOST_CLASSES = 20  # of which examples are shown

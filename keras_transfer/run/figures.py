@@ -4,12 +4,12 @@ import numpy as np
 
 from keras_transfer.errors import UserError
 from keras_transfer.evaluate.figures import Line, Lines
-from keras_transfer.run.results import read_scored
+from keras_transfer.run.scored import read_last_split
 
 
 def figures_of(run):
     """All figures of a run: {name: one of `evaluate.figures`}."""
-    scored = read_scored(run)
+    scored = read_last_split(run)
     shown = scored.task.figures(scored.targets, scored.predictions) if scored else ()
     return {figure.name: figure for figure in (*history_figures(run.history), *shown)}
 
