@@ -277,7 +277,7 @@ def test_a_run_that_was_never_calibrated_has_no_such_section(copied):
     assert "on only 40 % of the examples" in page.text
     rows = [row for table in page.tables for row in table]
     assert ["train (chosen on)", "40.0%30.0% to 50.0%", "2.0%0.0% to 10.0%"] in rows
-    assert "at most 2 % of the others are wrong. That leaves too few" in page.text
+    assert "about 2 % of the others are wrong, or fewer. That leaves too few" in page.text
     bare = {**facts, "temperature": None, "unsure": None, "thresholds": {}, "unlike_training": None}
     (run.folder / "reliability.json").write_text(json.dumps(bare))
     assert "chosen on 24 examples of train" in Page(render(run)).text

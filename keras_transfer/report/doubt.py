@@ -58,7 +58,7 @@ def _unsure(reliability):
     use = "" if unsure["useful"] else " That leaves too few predictions to be of use."
     return (
         f"A prediction with a confidence under {threshold(unsure['threshold'])} is called unsure, "
-        f"so that at most {error} of the others are wrong.{use}"
+        f"so that about {error} of the others are wrong, or fewer.{use}"
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_transfer.errors import ExampleError
 from keras_transfer.explain.common.network import resize_maps
-from keras_transfer.explain.overlay import overlay
+from keras_transfer.explain.common.overlay import overlay
 from keras_transfer.inputs.common.arrays import stack
 from keras_transfer.report.numbers import percent
 from keras_transfer.run.examples import least_certain, worst
