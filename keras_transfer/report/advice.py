@@ -78,8 +78,8 @@ def overfitting(facts):
     if not risen:
         return None
     return (
-        f"It overfits after epoch {int(best['epoch'])}, whose weights were kept: more examples, "
-        "--augment standard or --dropout may help, more epochs will not."
+        f"It overfits after epoch {int(best['epoch'])}: more examples, --augment standard or "
+        "--dropout may help, more epochs will not."
     )
 
 
