@@ -16,7 +16,7 @@ from typing import Any, Literal
 from keras_transfer.errors import UserError, unknown_name
 
 IN_MEMORY = "in memory"  # what `data` holds where arrays or DataFrames were passed
-HELPERS = {"common", "certificate", "overlay"}  # in a room: what is no method, task or format
+HELPERS = {"common", "certificate"}  # in a room: what is no method, task or format
 ROOMS = {"strategy": "strategies", "task": "tasks", "modality": "inputs"}  # field: room
 
 
@@ -84,8 +84,8 @@ class TrainConfig:
     max_skipped: float = 0.05
     """Share of unreadable examples above which the run is refused."""
     error_rate: float = 0.02
-    """A prediction is called unsure where more than this share of predictions made with so little
-    confidence, or more, would be wrong."""
+    """Predictions with too little confidence are called unsure, so that of the others about this
+    share is wrong, or less."""
     export: bool = True
     """Write and check a SavedModel and a TFLite file."""
     report: bool = True

@@ -174,7 +174,7 @@ def test_examples_of_one_patient_count_as_one(tmp_path):
     assert "group by group" in found["test"]
     for folder in (one, two):
         splits = pd.read_csv(folder / "splits.csv")
-        assert list(splits.columns) == ["path", "split", "role", "group", "sha256"]
+        assert list(splits.columns) == ["path", "label", "split", "role", "group", "sha256"]
         splits.drop(columns="group").to_csv(folder / "splits.csv", index=False)
     old = compare_runs([one, two])  # runs from before groups were recorded
     assert old["groups"] is None
@@ -272,7 +272,11 @@ def test_what_cannot_be_compared_is_refused(three, tmp_path):
         ("model.keras", b"nothing", "not a .keras file"),
         ("splits.csv", b"path,split,role,sha256\n", "an example that splits.csv lacks"),
         ("predictions.csv", b"path,split,label\n", "lacks a column"),
-        ("predictions.csv", b"path,split,label,p_a,p_b\nimage 0,test,a,1,x\n", "is damaged"),
+        (
+            "predictions.csv",
+            b"path,split,label,predicted,p_a,p_b\nimage 0,test,a,a,1,x\n",
+            "is damaged",
+        ),
         ("predictions.csv", b"\xff\xfe\x00", "is damaged"),
         ("predictions.csv", b"", "is damaged"),
     ],

@@ -15,7 +15,7 @@ from keras_transfer.cli import explain
 from keras_transfer.config import names_in
 from keras_transfer.errors import UserError
 from keras_transfer.explain import Explanation, explain_files, find_method, grad_cam
-from keras_transfer.explain.overlay import INFERNO, colours, overlay
+from keras_transfer.explain.common.overlay import INFERNO, colours, overlay
 from keras_transfer.inputs import InputSpec, Tensor
 from keras_transfer.model.factory import build_model
 from keras_transfer.model.spec import ModelSpec

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 from keras_transfer.evaluate import curves
+from keras_transfer.evaluate.classification import score_classification
 from keras_transfer.evaluate.figures import Bars, Matrix
 from keras_transfer.figures.drawing import make_figure
 from keras_transfer.figures.svg import to_svg
@@ -42,6 +43,21 @@ def test_a_classification_shows_confusion_reliability_and_coverage():
     assert line.x[-1] == 1.0
 
 
+def test_the_gap_in_the_caption_is_the_error_among_the_scores():
+    """Also of equal confidences, which share a dot."""
+    targets, predictions = predictions_of(100, 3)
+    predictions = np.round(predictions, 1)
+    scores = score_classification(targets, predictions, ["a", "b", "c"])
+    figure = figures_of("classification", ("a", "b", "c"), targets, predictions)["reliability"]
+    assert f"is {scores['expected_calibration_error']['value']:.3f}." in figure.caption
+
+
+def test_a_split_of_one_class_has_no_area():
+    targets, predictions = predictions_of(30, 2)
+    figures = figures_of("classification", ("no", "yes"), np.zeros_like(targets), predictions)
+    assert "area" not in figures["roc"].caption
+
+
 def test_two_classes_have_curves_for_every_threshold():
     targets, predictions = predictions_of(80, 2)
     figures = figures_of("classification", ("no", "yes"), targets, predictions)
@@ -72,10 +88,12 @@ def test_many_classes_without_a_mistake_are_drawn_too():
 
 
 def test_what_was_selected_is_marked_although_some_epochs_judged_nothing():
-    rows = [(1, 0.9, 0.8), (2, 0.5, 0.6), (3, 0.4, 0.7), (4, 0.3, None)]
-    history = pd.DataFrame(rows, columns=["epoch", "loss", "holdout_loss"])
+    rows = [(1, 0.9, 0.8, False), (2, 0.5, 0.6, False), (3, 0.4, 0.7, True), (4, 0.3, None, False)]
+    history = pd.DataFrame(rows, columns=["epoch", "loss", "holdout_loss", "selected"])
     (figure,) = history_figures(history)
-    assert figure.marked == (2.0, "selected")
+    assert figure.marked == (3.0, "selected")  # not the lowest loss: a whole schedule was kept
+    (unknown,) = history_figures(history.drop(columns="selected"))
+    assert unknown.marked is None
     assert [line.x for line in figure.lines] == [(1, 2, 3, 4), (1, 2, 3)]
     assert history_figures(history.iloc[:0]) == ()
 

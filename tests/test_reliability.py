@@ -65,6 +65,13 @@ def test_the_ends_of_thresholds():
     assert choose_threshold(confidence, np.ones(50, bool), 0.4) is None
 
 
+def test_predictions_of_one_confidence_are_kept_together():
+    """With a part of those at 0.9 the errors would still be few enough, but all of them go."""
+    confidence, wrong = np.repeat([0.99, 0.9], 1000), np.zeros(2000, bool)
+    wrong[:10], wrong[1000:1100] = True, True
+    assert choose_threshold(confidence, wrong, 0.02) == 0.99
+
+
 def test_the_interval_of_a_coverage_is_wider_where_groups_are_few():
     confidence = np.repeat([0.9, 0.8, 0.2, 0.1], 25)
     wrong = np.zeros(100, bool)

@@ -4,6 +4,7 @@ import pytest
 
 from keras_transfer.config import TrainConfig
 from keras_transfer.report.summary import Facts, summarise
+from keras_transfer.report.tables import export_table
 
 
 def interval(value, width=0.04):
@@ -26,7 +27,7 @@ def facts(**changes):
     whole = {
         "split": "test",
         "scores": scores,
-        "others": {"val": {"accuracy": interval(0.96)}},
+        "others": {"val": {"accuracy": interval(0.96), "used_for_selection": False}},
         "headline": "accuracy",
         "training": {"ants": 100, "bees": 100},
         "duplicates": [],
@@ -89,8 +90,9 @@ UNSURE = {
     "threshold": 0.8,
     "error": interval(0.015),
     "coverage": interval(0.3),
-    "useful": True,
+    "useful": False,
 }
+SURE = UNSURE | {"coverage": interval(0.8), "useful": True}
 
 
 @pytest.mark.parametrize(
@@ -101,35 +103,35 @@ UNSURE = {
         ({"scores": {"n": 20}}, "20 say little"),
         ({"scores": {"accuracy": interval(0.8)}}, "Try --strategy fine_tuning"),
         (
-            {"others": {"val": {"accuracy": interval(0.995)}}},
+            {"others": {"val": {"accuracy": interval(0.995), "used_for_selection": False}}},
             "The split test is harder than val (0.950 against 0.995, more than chance)",
         ),
-        ({"scores": {"mae": interval(3)}}, "off by 3.000"),
+        ({"scores": {"mae": interval(3.0)}}, "off by 3.000"),
         ({"training": {"ants": 100, "bees": 19}}, "Add training examples of bees (19)"),
         ({"training": {"ants": 500, "bees": 90}}, "try --class-weight balanced"),
         ({"duplicates": [("a", "b", "train", "test")]}, "a (train) and b (test)"),
         ({"skipped": 2}, "Mend or remove 2 examples"),
         ({"reliability": {"unsure": UNSURE}}, "an error of 2 % on only 30 % of the examples"),
         (
-            {"reliability": {"unsure": UNSURE | {"coverage": interval(0.8)}}},
+            {"reliability": {"unsure": SURE}},
             "Of the 80 % of predictions with a confidence of at least 0.8, 1.5 % are wrong",
         ),
         (
             {
-                "reliability": {"unsure": UNSURE | {"coverage": interval(0.8)}},
+                "reliability": {"unsure": SURE},
                 "scores": {"unsure": {"error": interval(0.03, 0.03), "coverage": interval(0.7)}},
             },
             "Of the 70 % of predictions with a confidence of at least 0.8, 3 % are wrong",
         ),
         (
             {
-                "reliability": {"unsure": UNSURE | {"coverage": interval(0.8)}},
+                "reliability": {"unsure": SURE},
                 "scores": {"unsure": {"error": interval(0.1), "coverage": interval(0.7)}},
             },
             "Too sure of itself: 10 % of the predictions of test that it calls sure are wrong",
         ),
         (
-            {"reliability": {"unsure": UNSURE | {"threshold": None, "coverage": None}}},
+            {"reliability": {"unsure": UNSURE | {"threshold": None, "coverage": interval(0.0)}}},
             "on only 0 % of the examples",
         ),
         (
@@ -162,3 +164,15 @@ def test_tuning_is_not_advised_to_those_who_did_it():
     assert "class-weight" not in text_of(
         training={"a": 500, "b": 30}, config=TrainConfig(class_weight="balanced")
     )
+
+
+def test_no_split_is_called_harder_than_one_that_selected_something():
+    val = {"accuracy": interval(0.995), "used_for_selection": True}
+    assert "harder" not in text_of(others={"val": val})
+
+
+def test_a_file_that_could_not_be_scored_has_no_numbers():
+    """As of `Run.export` where the run's examples are gone."""
+    entry = {"path": "model.tflite", "bytes": 2**20, "difference": 0.1, "passed": True}
+    table = export_table({"files": {"tflite": entry}}, "accuracy")
+    assert [cell.text for cell in table.rows[0]] == ["model.tflite", "passed", "1.0", *"----"]

@@ -1,9 +1,13 @@
 """What a person reads of the scores of a run."""
 
 import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from keras_transfer.config import names_in
 from keras_transfer.report.decisions import decision_lines
+from keras_transfer.report.numbers import threshold
 from keras_transfer.report.text import WIDTH, score_table
 from keras_transfer.tasks import find_task
 
@@ -21,7 +25,7 @@ def test_the_headline_comes_first_and_few_others_follow():
     table = score_table("classification", splits)
     head, val, test, note = table.splitlines()[:4]
     assert head.split("  ")[:3] == ["split", "examples", "accuracy"]
-    assert "auroc" in head
+    assert "AUROC" in head
     assert "log loss" not in head
     assert val.startswith("val* ")
     assert test.startswith("test ")
@@ -62,10 +66,21 @@ def test_thresholds_are_described_in_words():
     sure, decided = decision_lines("val", scores)
     assert sure == "sure of 80.0% (70.0 .. 90.0) of val; of these 20.0% (10.0 .. 30.0) are wrong"
     assert decided == (
-        "ill from 0.250 on, for a specificity of 0.95: in val sensitivity 50.0% (40.0 .. 60.0), "
+        "ill from 0.25 on, for a specificity of 0.95: in val sensitivity 50.0% (40.0 .. 60.0), "
         "specificity 90.0% (80.0 .. 100.0)"
     )
     nothing = {"value": 0.0, "low": 0.0, "high": 0.1}
     (none,) = decision_lines("val", {"unsure": {"coverage": nothing, "error": value(0.2)}})
     assert none == "no prediction of val is sure enough for --error-rate"
     assert decision_lines("val", {"r2": value(0.3)}) == []
+
+
+def test_a_threshold_just_under_1_is_not_rounded_to_it():
+    assert [threshold(value) for value in (0.0, 0.8, 0.99962, 1.0)] == ["0", "0.8", "0.9996", "1"]
+
+
+@settings(max_examples=200)
+@given(st.floats(0.0, 1.0, exclude_max=True))
+def test_whatever_the_threshold_it_is_shown_as_less_than_1(value):
+    assert float(threshold(value)) == pytest.approx(value, rel=0.01)
+    assert float(threshold(value)) < 1

@@ -192,6 +192,8 @@ def test_the_head_is_kept_when_tuning_harms():
     before = model.get_layer("Conv_1").get_weights()
     fitted = find_strategy("fine_tuning").fit(model, dataset, FeatureStore(), config)
     assert {row["kept"] for row in fitted.history} == {0.0}
+    # of a whole schedule the last epoch is taken, whatever the holdout says
+    assert [row["selected"] for row in fitted.history] == [False, True]
     assert (model.get_layer("Conv_1").get_weights()[0] == before[0]).all()
     assert fitted.selected_on == "train"
     assert 0 <= fitted.holdout_score <= 1
@@ -225,6 +227,12 @@ def test_a_strategy_reports_what_selected(knobs, splits, selected_on):
 def test_a_budget_of_nothing_still_trains_one_epoch():
     knobs = {"trainable": "last:2", "epochs": 50, "time_budget": 0.0, "augment": "none"}
     assert len(trained("fine_tuning", **knobs)[0].history) == 1
+
+
+def test_the_epoch_whose_weights_were_taken_is_marked():
+    history = trained("feature_extraction", hidden_units=(8,), epochs=3)[0].history
+    lowest = min(row["holdout_loss"] for row in history)
+    assert [row["holdout_loss"] for row in history if row["selected"]] == [lowest]
 
 
 def test_a_loss_that_is_no_number_is_an_error():

@@ -25,8 +25,8 @@ def main(arguments=None):
         from keras_transfer.errors import UserError
         from keras_transfer.explain import quick_maps
         from keras_transfer.report.html import write_report
+        from keras_transfer.run.examples import find_references
         from keras_transfer.run.folder import Run
-        from keras_transfer.run.results import find_references
 
         if asked.out == "":
             raise UserError("--out is empty", repr(asked.out), "Name a file")

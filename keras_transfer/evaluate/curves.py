@@ -2,14 +2,15 @@
 
 import numpy as np
 
+from keras_transfer.evaluate.calibration import equal_mass_bins, expected_calibration_error
 from keras_transfer.evaluate.figures import Bars, Line, Lines, Matrix, Scatter
+from keras_transfer.evaluate.ranking import Ranking, rank_classes
 
 MOST_CLASSES = 30  # of a matrix that can be read
 MOST_PAIRS = 20
 MOST_BARS = 40
 MOST_POINTS = 200  # of a curve: more cannot be distinguished
 MOST_DOTS = 1500
-BINS = 15  # of a reliability diagram, each with as many examples
 UNIT = (0.0, 1.0)
 
 
@@ -48,14 +49,13 @@ def reliability(confidence, right, noun="prediction"):
     Args:
         confidence: probabilities (n,); right: bool (n,); noun: what each is of.
     """
-    order = np.argsort(confidence, kind="stable")
-    parts = np.array_split(order, min(BINS, len(order)))
+    bins = equal_mass_bins(confidence)
+    parts = [bins == number for number in np.unique(bins)]
     sure = [float(confidence[part].mean()) for part in parts]
     share = [float(right[part].mean()) for part in parts]
-    weights = np.array([len(part) for part in parts]) / len(order)
-    gap = float(weights @ np.abs(np.array(sure) - share))
+    gap = expected_calibration_error(confidence, right)
     caption = (
-        f"Each dot holds the same number of {noun}s. On the dashed line a model that is 80 % sure "
+        f"Each dot holds about as many {noun}s. On the dashed line a model that is 80 % sure "
         f"is right 80 % of the time; below it the model is too sure of itself. The mean gap "
         f"(expected calibration error) is {gap:.3f}."
     )
@@ -88,11 +88,13 @@ def roc(truth, scores, name):
     """The ROC curve of one class: Lines; `truth`: bool (n,), `scores`: its probability (n,)."""
     found, false = _cumulated(truth, scores)
     y, x = found / max(1, truth.sum()), false / max(1, (~truth).sum())
-    area = float(np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2))
+    area = float(Ranking(truth, scores).scores(np.ones((1, len(truth))))[0, 0])
     caption = (
         f"For every threshold: how much of {name} is found, and how much of the rest is taken for "
-        f"it. The area under the curve is {area:.3f}; a guess has 0.5."
+        "it."
     )
+    if np.isfinite(area):  # else the split lacks one of the classes
+        caption += f" The area under the curve is {area:.3f}; a guess has 0.5."
     labels = (f"share of the rest taken for {name}", f"share of {name} found")
     line = Line("", *_thinned(x, y))
     ends = (-0.01, 1.01)
@@ -118,12 +120,7 @@ def precision_recall(truths, scores, names):
 
 def average_precisions(truths, scores, names):
     """Average precision of each label, the lowest first: Bars."""
-    values = np.full(len(names), np.nan)
-    for place in range(len(names)):
-        found, false = _cumulated(truths[:, place], scores[:, place])
-        if truths[:, place].any():
-            gained = np.diff(found) / truths[:, place].sum()
-            values[place] = gained @ (found[1:] / np.maximum(1, found[1:] + false[1:]))
+    values = rank_classes(truths, scores)(np.ones((1, len(truths))))[1][0]
     order = [int(place) for place in np.argsort(values) if not np.isnan(values[place])]
     shown = order[:MOST_BARS]
     caption = "How well the examples with a label are ranked above those without it; 1 is perfect."

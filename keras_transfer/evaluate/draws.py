@@ -59,6 +59,11 @@ def with_interval(value, low, high):
     return {"value": value, "low": low, "high": high}
 
 
+def is_score(entry):
+    """Whether an entry of `metrics.json` is a score with its interval."""
+    return isinstance(entry, dict) and {"value", "low", "high"} <= entry.keys()
+
+
 def number(value):
     """A Python float, None for what is undefined."""
     return float(value) if np.isfinite(value) else None

@@ -139,6 +139,27 @@ class Sample:
         return with_interval(value, low, high)
 
 
+def score_shares(parts, draws):
+    """{name: {value, low, high}} of shares of some of the examples.
+
+    Args:
+        parts: {name: (inside, hit)}, bool (n,): which examples a share is of, and which count.
+        draws: the Draws of all examples.
+    """
+
+    def statistics(weights):
+        return {
+            name: share(weights @ (inside & hit), weights @ inside.astype(np.float64))
+            for name, (inside, hit) in parts.items()
+        }
+
+    sample = Sample(draws, statistics)
+    return {
+        name: sample.share(name, inside.sum(keepdims=True), draws.units(inside[:, None]))
+        for name, (inside, _) in parts.items()
+    }
+
+
 def _wilson(value, effective, units, least):
     """Ends (k,) by effective numbers of examples; NaN or 0 where draws do not vary: `least`."""
     some = np.where(effective > 0, effective, least)

@@ -3,8 +3,8 @@
 import numpy as np
 
 from keras_transfer.errors import UserError
-from keras_transfer.evaluate.draws import Draws, share
-from keras_transfer.evaluate.sample import Sample
+from keras_transfer.evaluate.draws import Draws
+from keras_transfer.evaluate.sample import score_shares
 
 POINTS = {  # what is wanted at least: what is then to be as high as it can
     "at_specificity": ("specificity", "sensitivity"),
@@ -57,20 +57,8 @@ def score_decisions(targets, found, place, groups=None, seed=0):
         row for each true class, one column for each predicted one.
     """
     found, positive = np.asarray(found, bool), np.asarray(targets) == place
-    draw = Draws(len(found), groups, seed)
     parts = {"sensitivity": (positive, found), "specificity": (~positive, ~found)}
-
-    def statistics(weights):
-        return {
-            name: share(weights @ (inside & right), weights @ inside.astype(np.float64))
-            for name, (inside, right) in parts.items()
-        }
-
-    sample = Sample(draw, statistics)
-    scores = {
-        name: sample.share(name, inside.sum(keepdims=True), draw.units(inside[:, None]))
-        for name, (inside, _) in parts.items()
-    }
+    scores = score_shares(parts, Draws(len(found), groups, seed))
     predicted = np.where(found, place, 1 - place)
     confusion = np.bincount(np.asarray(targets, np.int64) * 2 + predicted, minlength=4)
     return {**scores, "confusion": confusion.reshape(2, 2).tolist()}

@@ -7,8 +7,8 @@ person.
 
 import numpy as np
 
-from keras_transfer.evaluate.draws import LEAST_PROBABILITY, Draws, share
-from keras_transfer.evaluate.sample import Sample
+from keras_transfer.evaluate.draws import LEAST_PROBABILITY, Draws
+from keras_transfer.evaluate.sample import score_shares
 
 PENALTY = 10.0  # C: next to none
 USEFUL = 0.5  # a threshold that leaves more than half of the predictions to a person is no use
@@ -29,7 +29,9 @@ def choose_threshold(confidence, wrong, error_rate):
     """
     kept = np.sort(confidence)[::-1]
     errors = np.cumsum(_error_probability(confidence, wrong, kept)) / np.arange(1, len(kept) + 1)
-    few = np.flatnonzero(errors <= error_rate)
+    # predictions of one confidence are kept or refused together
+    ends = np.flatnonzero(np.diff(kept, append=-1.0))
+    few = ends[errors[ends] <= error_rate]
     if not len(few):
         return None
     return float(kept[few[-1]]) if few[-1] < len(kept) - 1 else 0.0
@@ -69,21 +71,9 @@ def score_threshold(confidence, wrong, threshold, groups=None, seed=0):
         groups: (n,) names of what belongs together, or None; seed: of the bootstrap.
     """
     sure = _is_sure(confidence, threshold)
-    draws = Draws(len(wrong), groups, seed)
     everything = np.ones(len(wrong), bool)
     parts = {"error": (sure, wrong), "coverage": (everything, sure)}
-
-    def statistics(weights):
-        return {
-            name: share(weights @ (of & hit), weights @ of.astype(np.float64))
-            for name, (of, hit) in parts.items()
-        }
-
-    sample = Sample(draws, statistics)
-    return {
-        name: sample.share(name, of.sum(keepdims=True), draws.units(of[:, None]))
-        for name, (of, _) in parts.items()
-    }
+    return score_shares(parts, Draws(len(wrong), groups, seed))
 
 
 def is_useful(scores):

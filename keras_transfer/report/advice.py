@@ -5,14 +5,13 @@ Each function takes the `report.summary.Facts` of a run, and gives a sentence or
 
 from keras_transfer.errors import count
 from keras_transfer.evaluate.splits import FEW
-from keras_transfer.report.tables import in_percent
+from keras_transfer.report.numbers import ends, in_percent
 
 WIDE = 0.1  # of an interval: as much as most changes of settings gain or lose
 FEW_TRAINING = 20  # examples of a class
 UNEVEN = 5  # times as many examples of one class as of another
 RISEN = 1.1  # of the lowest loss on the holdout: more than epochs differ by chance
 ROOM = 0.9  # of a headline score below which tuning the base as well is worth its time
-USEFUL_COVERAGE = 0.5  # less, and a person has to look at most examples anyway
 
 
 def wide_interval(facts):
@@ -22,8 +21,8 @@ def wide_interval(facts):
     if score["low"] is None or score["high"] - score["low"] <= WIDE:
         return None
     return (
-        f"Score it on more examples: with {n} the interval is wide, {score['low']:.3f} to "
-        f"{score['high']:.3f}, and changes of a few percent cannot be seen."
+        f"Score it on more examples: with {n} the interval is wide, "
+        f"{ends(score)}, and changes of a few percent cannot be seen."
     )
 
 
@@ -51,9 +50,9 @@ def uneven(facts):
 
 def low_coverage(facts):
     unsure = facts.reliability.get("unsure")
-    if not unsure or covered(unsure) >= USEFUL_COVERAGE:
+    if not unsure or unsure["useful"]:
         return None
-    error, share = in_percent(unsure["error_rate"]), in_percent(covered(unsure))
+    error, share = in_percent(unsure["error_rate"]), in_percent(unsure["coverage"]["value"])
     return (
         f"It is sure enough for an error of {error} on only {share} of the examples: let people "
         "check the others, or accept more errors with a higher --error-rate."
@@ -79,8 +78,8 @@ def overfitting(facts):
     if not risen:
         return None
     return (
-        f"It overfits after epoch {int(best['epoch'])}, whose weights were kept: more examples, "
-        "--augment standard or --dropout may help, more epochs will not."
+        f"It overfits after epoch {int(best['epoch'])}: more examples, --augment standard or "
+        "--dropout may help, more epochs will not."
     )
 
 
@@ -104,12 +103,6 @@ def failed_exports(facts):
         return None
     entry = failed[0]
     return f"Do not ship {entry['path']}: {entry['reason']}."
-
-
-def covered(unsure):
-    """The share of examples on which predictions are sure."""
-    coverage = unsure["coverage"]
-    return (coverage and coverage["value"]) or 0.0
 
 
 ADVICE = (

@@ -2,6 +2,7 @@
 
 from keras_transfer.errors import count
 from keras_transfer.evaluate.paired import CHANCE
+from keras_transfer.report.numbers import hundredths, interval, number, spaced
 from keras_transfer.report.pages import render_page
 from keras_transfer.report.text import render
 
@@ -17,9 +18,9 @@ def comparison_text(found):
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     columns, rows = run_rows(found)
-    for number, column in enumerate(columns):
-        justify = "left" if number < 4 else "right"
-        table.add_column(column, justify=justify, overflow="fold", no_wrap=number > 0)
+    for place, column in enumerate(columns):
+        justify = "left" if place < 4 else "right"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=place > 0)
     for row in rows:
         table.add_row(*row)
     lines = [sentence(found, pair) for pair in pairs_with_best(found)]
@@ -34,9 +35,7 @@ def compared_what(found):
     groups = f" in {found['groups']} groups" if found["groups"] else ""
     text = f"{count(found['examples'], 'example')}{groups} of {found['split']}, scored by every run"
     skipped = [
-        f"{number} {reason.replace('_', ' ')}"
-        for reason, number in found["skipped"].items()
-        if number
+        f"{skipped} {spaced(reason)}" for reason, skipped in found["skipped"].items() if skipped
     ]
     return f"{text}; skipped: {', '.join(skipped)}" if skipped else text
 
@@ -62,16 +61,10 @@ def sentence(found, pair):
 def difference_text(found, difference):
     """ "3.1 points (0.8 .. 5.4)", of shares in percentage points; of others with the score's
     name where it is not the headline."""
-    scale, digits = (100, 1) if found["exact"] else (1, 3)
-    value, low, high = (difference[key] for key in ("value", "low", "high"))
-    number = f"{scale * value:.{digits}f}"
     if found["exact"]:
-        number += " points"
-    elif found["paired_score"] != found["headline"]:
-        number += f" in {_spaced(found['paired_score'])}"
-    if low is None:
-        return number
-    return f"{number} ({scale * low:.{digits}f} .. {scale * high:.{digits}f})"
+        return interval(difference, hundredths, " points")
+    own = found["paired_score"] != found["headline"]
+    return interval(difference, number, f" in {spaced(found['paired_score'])}" if own else "")
 
 
 def p_text(p):
@@ -83,17 +76,17 @@ def run_rows(found):
     """(names of columns, a row of texts a run): scores and costs."""
     own = found["paired_score"] != found["headline"]
     exports = [e for e in SHOWN_EXPORTS if any(e in run["exports"] for run in found["runs"])]
-    columns = ["run", _spaced(found["headline"]), "base", "strategy"]
-    columns += [_spaced(found["paired_score"])] if own else []
+    columns = ["run", spaced(found["headline"]), "base", "strategy"]
+    columns += [spaced(found["paired_score"])] if own else []
     columns += [f"{SHOWN_EXPORTS[export]} {unit}" for export in exports for unit in ("MiB", "ms")]
     columns += ["seconds"]
     rows = [
         [
             run["name"],
-            interval_text(run["score"]),
+            interval(run["score"]),
             run["base"],
             run["strategy"],
-            *([f"{run['paired_score']:.3f}"] if own else []),
+            *([number(run["paired_score"])] if own else []),
             *[text for export in exports for text in _cost(run["exports"].get(export))],
             f"{run['seconds']['total']:.0f}",
         ]
@@ -102,23 +95,11 @@ def run_rows(found):
     return columns, rows
 
 
-def interval_text(score):
-    """ "0.900 (0.851 .. 0.934)"."""
-    if score["value"] is None:
-        return "-"
-    ends = "" if score["low"] is None else f" ({score['low']:.3f} .. {score['high']:.3f})"
-    return f"{score['value']:.3f}{ends}"
-
-
 def _cost(export):
     if export is None:
         return "-", "-"
     latency = export["latency_ms"]
     return f"{export['bytes'] / 2**20:.1f}", "-" if latency is None else f"{latency:.1f}"
-
-
-def _spaced(name):
-    return name.replace("_", " ")
 
 
 def comparison_page(found):

@@ -18,9 +18,10 @@ from keras_transfer.report.tables import (
     part_tables,
     score_table,
 )
+from keras_transfer.run.examples import find_references
 from keras_transfer.run.figures import history_figures
 from keras_transfer.run.folder import PARTIAL
-from keras_transfer.run.results import find_references, read_scored
+from keras_transfer.run.scored import read_last_split
 from keras_transfer.tasks import load_task
 
 COLUMN = 400  # units of a figure's width, above which it gets the whole page's
@@ -94,7 +95,7 @@ def _examples(run, spec, data, thumbnails, explain):
             thumbnails, missing = {}, f"The examples cannot be shown: {error}."
     modality = find_modality(spec.inputs.modality)
     gallery = Gallery(modality, spec.inputs, thumbnails, data.digests, explain)
-    scored = read_scored(run)
+    scored = read_last_split(run)
     figures = scored.task.figures(scored.targets, scored.predictions) if scored else ()
     sure = scored is not None and scored.task.confidence(scored.predictions) is not None
     return {

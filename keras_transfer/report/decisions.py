@@ -1,5 +1,7 @@
 """In words: what thresholds that were settled inside train give on a split."""
 
+from keras_transfer.report.numbers import hundredths, interval, threshold
+
 
 def decision_lines(split, scores):
     """A line on predictions that are sure, and one for each threshold of the task.
@@ -17,24 +19,17 @@ def decision_lines(split, scores):
 def _unsure(split, found):
     if not found["coverage"]["value"]:
         return f"no prediction of {split} is sure enough for --error-rate"
-    return (
-        f"sure of {share(found['coverage'])} of {split}; of these {share(found['error'])} are wrong"
-    )
+    coverage, error = (_share(found[name]) for name in ("coverage", "error"))
+    return f"sure of {coverage} of {split}; of these {error} are wrong"
 
 
 def _decided(split, wanted, found):
     return (
-        f"{found['positive']} from {found['threshold']:.3f} on, for a {wanted} of "
-        f"{found['wanted']:g}: in {split} sensitivity {share(found['sensitivity'])}, "
-        f"specificity {share(found['specificity'])}"
+        f"{found['positive']} from {threshold(found['threshold'])} on, for a {wanted} of "
+        f"{found['wanted']:g}: in {split} sensitivity {_share(found['sensitivity'])}, "
+        f"specificity {_share(found['specificity'])}"
     )
 
 
-def share(score):
-    """{value, low, high} as a percentage with its interval."""
-    if score["value"] is None:
-        return "-"
-    text = f"{score['value']:.1%}"
-    if score["low"] is None:
-        return text
-    return f"{text} ({100 * score['low']:.1f} .. {100 * score['high']:.1f})"
+def _share(score):
+    return interval(score, hundredths, "%")

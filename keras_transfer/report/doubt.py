@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from keras_transfer.report.tables import Cell, Table, in_percent, percent, spaced
+from keras_transfer.report.numbers import in_percent, percent, spaced, threshold
+from keras_transfer.report.tables import Cell, Table, interval_cell
 
 
 class Doubt(NamedTuple):
@@ -56,8 +57,8 @@ def _unsure(reliability):
         )
     use = "" if unsure["useful"] else " That leaves too few predictions to be of use."
     return (
-        f"A prediction with a confidence under {unsure['threshold']:.3g} is called unsure, so that "
-        f"at most {error} of the others are wrong.{use}"
+        f"A prediction with a confidence under {threshold(unsure['threshold'])} is called unsure, "
+        f"so that about {error} of the others are wrong, or fewer.{use}"
     )
 
 
@@ -74,7 +75,7 @@ def _unlike(reliability):
 def _thresholds(reliability):
     """Thresholds of the task's own, which may be none."""
     found = [
-        f"{spaced(name)} {chosen['threshold']:.3g}"
+        f"{spaced(name)} {threshold(chosen['threshold'])}"
         for name, chosen in reliability.get("thresholds", {}).items()
         if isinstance(chosen, dict) and isinstance(chosen.get("threshold"), float)
     ]
@@ -91,11 +92,4 @@ def _held(reliability, splits):
 
 
 def _row(name, unsure):
-    return [Cell(name), *(_percents(unsure[score]) for score in ("coverage", "error"))]
-
-
-def _percents(score):
-    if score is None or score["value"] is None:
-        return Cell("-")
-    ends = "" if score["low"] is None else f"{score['low']:.1%} to {score['high']:.1%}"
-    return percent(score["value"])._replace(note=ends)
+    return [Cell(name), *(interval_cell(unsure[score], percent) for score in ("coverage", "error"))]

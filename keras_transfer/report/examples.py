@@ -9,9 +9,10 @@ import numpy as np
 
 from keras_transfer.errors import ExampleError
 from keras_transfer.explain.common.network import resize_maps
-from keras_transfer.explain.overlay import overlay
+from keras_transfer.explain.common.overlay import overlay
 from keras_transfer.inputs.common.arrays import stack
-from keras_transfer.run.results import least_certain, worst
+from keras_transfer.report.numbers import percent
+from keras_transfer.run.examples import least_certain, worst
 
 MOST = 12
 MOST_CLASSES = 20  # of which examples are shown
@@ -73,7 +74,7 @@ class Gallery:
             row = rows.iloc[place]
             facts = [("true", row["label"] or "none"), ("predicted", row["predicted"] or "none")]
             if sure is not None:
-                facts.append(("confidence", f"{sure[index]:.1%}"))
+                facts.append(("confidence", percent(sure[index])))
             found.append(Shown(images[place], overlays[place], row["path"], tuple(facts)))
         return found
 

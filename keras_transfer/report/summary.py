@@ -3,8 +3,9 @@
 from typing import Any, NamedTuple
 
 from keras_transfer.errors import count
-from keras_transfer.report.advice import ADVICE, USEFUL_COVERAGE, covered
-from keras_transfer.report.tables import in_percent, spaced
+from keras_transfer.evaluate.unsure import is_useful
+from keras_transfer.report.advice import ADVICE
+from keras_transfer.report.numbers import ends, in_percent, number, spaced, threshold
 
 ALIKE = 0.03  # F1: classes nearer than this are not called better or worse
 
@@ -46,9 +47,8 @@ def summarise(facts):
 
 def in_words(score):
     """A score with its interval."""
-    if score["low"] is None:
-        return f"{score['value']:.3f}"
-    return f"{score['value']:.3f} (95 % interval {score['low']:.3f} to {score['high']:.3f})"
+    both = ends(score)
+    return number(score["value"]) + (f" (95 % interval {both})" if both else "")
 
 
 def headline(facts):
@@ -82,12 +82,12 @@ def sure_enough(facts):
     if not unsure or not unsure["useful"]:
         return None
     held = facts.scores.get("unsure", unsure)  # measured on this split, else where it was chosen
-    if covered(held) < USEFUL_COVERAGE or _more_wrong(unsure, held):
+    if not is_useful(held) or _more_wrong(unsure, held):
         return None
-    share, error = in_percent(covered(held)), in_percent(held["error"]["value"])
+    share, error = (in_percent(held[score]["value"]) for score in ("coverage", "error"))
     return (
-        f"Of the {share} of predictions with a confidence of at least {unsure['threshold']:.3g}, "
-        f"{error} are wrong; the rest can be called unsure."
+        f"Of the {share} of predictions with a confidence of at least "
+        f"{threshold(unsure['threshold'])}, {error} are wrong; the rest can be called unsure."
     )
 
 
@@ -137,11 +137,14 @@ def harder_split(facts):
     score = facts.scores[facts.headline]
     for split, scores in facts.others.items():
         other = scores[facts.headline]
-        if None in (score["high"], other["low"]) or score["high"] >= other["low"]:
+        # one that selected something looks better for that alone
+        if scores["used_for_selection"] or None in (score["high"], other["low"]):
+            continue
+        if score["high"] >= other["low"]:
             continue
         return (
             f"The split {facts.split} is harder than {split} ({score['value']:.3f} against "
-            f"{other['value']:.3f}, more than chance): its examples differ from those in train."
+            f"{other['value']:.3f}, more than chance): its examples may differ from those in train."
         )
     return None
 
@@ -165,7 +168,5 @@ def _ranked(facts):
 
 def _f1(facts, name):
     values = facts.scores["per_class"][name]
-    interval = values.get("intervals", {}).get("f1")
-    if not interval or interval["low"] is None:
-        return f"{name} (F1 {values['f1'] or 0:.3f})"
-    return f"{name} (F1 {values['f1'] or 0:.3f}, {interval['low']:.3f} to {interval['high']:.3f})"
+    both = ends(values.get("intervals", {}).get("f1"))
+    return f"{name} (F1 {values['f1'] or 0:.3f}{f', {both}' if both else ''})"

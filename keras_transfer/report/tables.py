@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from keras_transfer.bases.table import BASES
 from keras_transfer.config import IN_MEMORY, config_class
+from keras_transfer.evaluate.draws import is_score
+from keras_transfer.report.numbers import ends, number, percent, spaced, threshold
 
 MOST_ROWS = 200
-ABBREVIATIONS = {name: name.upper() for name in ("f1", "r2", "mae", "rmse", "auroc")}
-ABBREVIATIONS |= {"brier": "Brier"}
 
 
 class Cell(NamedTuple):
@@ -65,10 +65,14 @@ def decided(scores):
 def _decided(values):
     shown = {name: value for name, value in values.items() if not isinstance(value, list)}
     cells = {
-        name: score_cell(value) if is_score(value) else Cell(number(value))
+        name: score_cell(value) if is_score(value) else Cell(_setting(name, value))
         for name, value in shown.items()
     }
     return Table(["", "value"], [[Cell(spaced(name)), cell] for name, cell in cells.items()])
+
+
+def _setting(name, value):
+    return threshold(value) if name == "threshold" else number(value)
 
 
 def _part_table(noun, rows):
@@ -94,16 +98,18 @@ def export_table(certificate, headline):
         return None
     rows = []
     for entry in files.values():
+        # a file that was written when the run's examples were gone was not scored
         same, encoded = entry.get("same_inputs", {}), entry.get("from_files", {})
+        latency = entry.get("latency_ms", {}).get("median")
         rows.append(
             [
                 Cell(entry["path"]),
                 Cell("passed" if entry["passed"] else "failed", entry.get("reason", "")),
                 Cell(f"{entry['bytes'] / 2**20:.1f}"),
                 score_cell(same[headline]) if headline in same else Cell("-"),
-                percent(same.get("agreement")),
-                percent(encoded.get("agreement")),
-                Cell(f"{entry['latency_ms']['median']:.1f}"),
+                Cell(percent(same.get("agreement"))),
+                Cell(percent(encoded.get("agreement"))),
+                Cell("-" if latency is None else f"{latency:.1f}"),
             ]
         )
     columns = ["file", "certificate", "MiB", spaced(headline), "agrees with the model"]
@@ -138,43 +144,14 @@ def command(config):
     return " ".join(words)
 
 
-def is_score(score):
-    """Whether a value of `metrics.json` is a score with an interval."""
-    return isinstance(score, dict) and "low" in score and "value" in score
-
-
 def score_cell(score):
     """A score with its interval as a cell."""
-    return Cell(number(score["value"]), ends(score))
+    return interval_cell(score, number)
 
 
-def ends(interval):
-    """Both ends of an interval; empty without one."""
-    if not interval or interval["low"] is None:
-        return ""
-    return f"{number(interval['low'])} to {number(interval['high'])}"
-
-
-def number(value):
-    """A number of a table."""
-    if value is None:
-        return "-"
-    return str(value) if isinstance(value, int | str) else f"{value:.3f}"
-
-
-def percent(share):
-    """A share as a cell."""
-    return Cell("-" if share is None else f"{share:.1%}")
-
-
-def in_percent(share):
-    """A share in a sentence."""
-    return f"{100 * share:.3g} %"
-
-
-def spaced(name):
-    """A name of `metrics.json` as words."""
-    return " ".join(ABBREVIATIONS.get(word, word) for word in name.split("_"))
+def interval_cell(score, write):
+    """{value, low, high} as a cell, its numbers as `write` has them."""
+    return Cell(write(score["value"]), ends(score, write))
 
 
 def _text(value: Any):

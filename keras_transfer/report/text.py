@@ -6,6 +6,7 @@ from shlex import quote
 from keras_transfer.errors import count
 from keras_transfer.export.certificate import CERTIFICATE
 from keras_transfer.report.decisions import decision_lines
+from keras_transfer.report.numbers import interval, number, percent, spaced
 from keras_transfer.tasks import find_task
 
 WIDTH = 120  # four scores with their intervals
@@ -40,10 +41,10 @@ def score_table(task, splits):
     kind = find_task(task)
     names = [name for name in (kind.headline, *kind.shown_scores) if name in _first(splits)]
     for name in names:
-        table.add_column(name.replace("_", " "))
+        table.add_column(spaced(name))
     for split, scores in splits.items():
         mark = "*" if scores["used_for_selection"] else ""
-        table.add_row(split + mark, str(scores["n"]), *[_interval(scores[n]) for n in names])
+        table.add_row(split + mark, str(scores["n"]), *[interval(scores[n]) for n in names])
     selected = any(scores["used_for_selection"] for scores in splits.values())
     note = ["* used for selection"] if selected else []
     return "\n".join([render(table, WIDTH), *note, *_class_lines(splits)])
@@ -61,9 +62,9 @@ def _class_lines(splits):
     first = next(iter(classes.values()))
     names = [name for name, value in first.items() if not isinstance(value, dict)]
     for name in names:
-        table.add_column("examples" if name == "n" else name.replace("_", " "), justify="right")
+        table.add_column("examples" if name == "n" else spaced(name), justify="right")
     for label, values in classes.items():
-        table.add_row(label, *[_number(values[name]) for name in names])
+        table.add_row(label, *[number(values[name]) for name in names])
     return ["", render(table), ""]
 
 
@@ -81,20 +82,6 @@ def render(table, width=110):
 
 def _first(splits):
     return next(iter(splits.values()))
-
-
-def _interval(score):
-    if score["value"] is None:
-        return "-"
-    if score["low"] is None:
-        return _number(score["value"])
-    return f"{_number(score['value'])} ({_number(score['low'])} .. {_number(score['high'])})"
-
-
-def _number(value):
-    if value is None:
-        return "-"
-    return str(value) if isinstance(value, int) else f"{value:.3f}"
 
 
 def _files(run):
@@ -119,7 +106,7 @@ def export_table(certificate):
         table.add_column(column, justify="left" if column in ("exports/", "") else "right")
     if "model" in certificate:
         own = certificate["model"]
-        table.add_row("(model.predict)", "", _interval(own[name]), "", "", "", _ms(own), "")
+        table.add_row("(model.predict)", "", interval(own[name]), "", "", "", _ms(own), "")
     for entry in certificate["files"].values():
         table.add_row(*_export_row(entry, name))
     return "\n".join([render(table), *_export_notes(certificate["files"].values())])
@@ -133,10 +120,10 @@ def _export_row(entry, name):
     return (
         entry["path"],
         size,
-        _interval(same[name]),
-        f"{same['agreement']:.1%}",
+        interval(same[name]),
+        percent(same["agreement"]),
         f"{same['largest_difference']:.2g}",
-        f"{encoded['agreement']:.1%}" if "agreement" in encoded else "-",
+        percent(encoded.get("agreement")),
         _ms(entry),
         "passed" if entry["passed"] else "FAILED",
     )

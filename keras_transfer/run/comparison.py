@@ -34,19 +34,15 @@ def compare_runs(folders, split=None, seed=0):
     """
     every = _open(folders)
     _check_alike(every)
-    split, shared, skipped = _shared(every, split)
-    task, outputs = every[0].task, every[0].task.outputs
-    targets, groups = _targets(every, shared, outputs), _groups(every, shared)
-    predictions = [s.predictions(shared[s.name], outputs) for s in every]
+    split, every, skipped = _shared(every, split)
+    names, scored = list(every), list(every.values())
+    task, targets, groups = scored[0].task, _targets(every), _groups(scored)
+    predictions = [task.reorder(s.predictions, list(s.task.outputs)) for s in scored]
     scores = np.stack([task.example_scores(targets, found) for found in predictions], axis=1)
     order = np.argsort(-scores.mean(axis=0), kind="stable")
     pairs = [(int(a), int(b)) for i, a in enumerate(order) for b in order[i + 1 :]]
     compared = compare_pairs(scores, pairs, task.exact_scores, groups, seed)
-    score = {
-        s.name: task.score(targets, found, groups=groups, seed=seed)[task.headline]
-        for s, found in zip(every, predictions, strict=True)
-    }
-    names, means = [s.name for s in every], scores.mean(axis=0)
+    means = scores.mean(axis=0)
     return {
         "schema": 1,
         "task": task.name,
@@ -62,10 +58,11 @@ def compare_runs(folders, split=None, seed=0):
         "best": names[order[0]],
         "runs": [
             {
-                **_facts(every[i], split),
-                "score": score[names[i]],
+                "name": names[i],
+                **_facts(scored[i], split),
+                "score": task.score(targets, predictions[i], groups, seed)[task.headline],
                 "paired_score": float(means[i]),
-                **_costs(every[i].run),
+                **_costs(scored[i].run),
             }
             for i in order
         ],
@@ -86,7 +83,7 @@ def _as_json(difference):
 
 
 def _open(folders):
-    """The Scored of each folder, under names that differ."""
+    """{name: Scored} of the folders, under names that differ."""
     if len(folders) < 2:
         advice = "Name the folders of two or more"
         raise UserError("a comparison needs two runs", count(len(folders), "run"), advice)
@@ -98,32 +95,37 @@ def _open(folders):
         seen[place] = run
     names = [run.folder.resolve().name for run in runs]
     unique = len(set(names)) == len(names)
-    return [
-        read_scored(run, name if unique else str(Path(run.folder)))
+    every = {
+        name if unique else str(Path(run.folder)): read_scored(run)
         for run, name in zip(runs, names, strict=True)
-    ]
+    }
+    for name, scored in every.items():
+        if scored is None:
+            advice = "Compare their scores in metrics.json"
+            wrong = "predictions that are no rows of numbers cannot be compared"
+            raise UserError(wrong, name, advice)
+    return every
 
 
 def _check_alike(every):
     """Refuse runs that predict different things."""
-    first = every[0]
-    for other in every[1:]:
-        tasks, outputs = (first.task.name, other.task.name), set(first.task.outputs)
-        if tasks[0] != tasks[1]:
-            found = f"{first.name}: {tasks[0]}, {other.name}: {tasks[1]}"
+    (first, one), *others = ((name, scored.task) for name, scored in every.items())
+    for name, other in others:
+        if one.name != other.name:
+            found = f"{first}: {one.name}, {name}: {other.name}"
             raise UserError("runs of different tasks cannot be compared", found)
-        unlike = outputs ^ set(other.task.outputs)
+        unlike = set(one.outputs) ^ set(other.outputs)
         if unlike:
-            found = f"only one of {first.name} and {other.name} has {min(unlike)}"
+            found = f"only one of {first} and {name} has {min(unlike)}"
             raise UserError("runs with different outputs cannot be compared", found)
 
 
 def _shared(every, split):
-    """(split, {run: rows of the examples that all scored, in one order}, what was skipped)."""
+    """(split, {name: Scored of the examples that all scored, in one order}, what was skipped)."""
     wanted = SPLITS if split is None else (split,)
-    trained = frozenset().union(*(s.trained for s in every))
+    trained = frozenset().union(*(s.trained for s in every.values()))
     for name in wanted:
-        tables = {s.name: _keyed(s.table[s.table["split"] == name]) for s in every}
+        tables = {run: _keyed(scored.of_split(name).table) for run, scored in every.items()}
         scored = [set(table.index) for table in tables.values()]
         everywhere = set.intersection(*scored)
         keys = sorted(key for key in everywhere if key[0] not in trained)
@@ -132,7 +134,8 @@ def _shared(every, split):
                 "not_scored_by_all": len(set.union(*scored) - everywhere),
                 "trained_a_run": len(everywhere) - len(keys),
             }
-            return name, {run: table.loc[keys] for run, table in tables.items()}, skipped
+            shared = {run: every[run].of(table.loc[keys]) for run, table in tables.items()}
+            return name, shared, skipped
     advice = "Train them on the same splits: the same --data and --seed"
     raise UserError(f"the runs scored no common example of {' or '.join(wanted)}", "", advice)
 
@@ -143,32 +146,27 @@ def _keyed(table):
     return table.set_index([table["sha256"], table.groupby("sha256").cumcount()])
 
 
-def _targets(every, shared, outputs):
+def _targets(every):
     """The targets, which are the same for all runs."""
-    first = every[0]
-    targets = first.targets(shared[first.name])
-    for other in every[1:]:
-        table = shared[other.name]
-        labels = [other.task.label_from_text(text) for text in table["label"]]
-        labels = first.task.parse(labels, list(table["path"]))
-        again = first.task.encode(first.task.align(labels, other.task.outputs))
-        for one, two in zip(as_tuple(targets), as_tuple(again), strict=True):
-            unlike = np.flatnonzero((one != two).reshape(len(one), -1).any(axis=1))
+    (first, one), *others = every.items()
+    for name, other in others:
+        again = one.task.encode(one.task.align(other.labels, other.task.outputs))
+        for here, there in zip(as_tuple(one.targets), as_tuple(again), strict=True):
+            unlike = np.flatnonzero((here != there).reshape(len(here), -1).any(axis=1))
             if len(unlike):
-                where, row = shared[first.name].iloc[unlike[0]], table.iloc[unlike[0]]
+                where, row = (scored.table.iloc[unlike[0]] for scored in (one, other))
                 raise UserError(
                     f"labels differ for {count(len(unlike), 'example')}",
-                    f"{where['path']}: {where['label']} in {first.name}, "
-                    f"{row['label']} in {other.name}",
+                    f"{where['path']}: {where['label']} in {first}, {row['label']} in {name}",
                     "Compare runs that learned from the same labels",
                 )
-    return targets
+    return one.targets
 
 
-def _groups(every, shared):
+def _groups(every):
     """Groups (n,) of the examples: of the first run that tells some; None where none does."""
     for scored in every:
-        groups = shared[scored.name]["group"].to_numpy()
+        groups = scored.table["group"].to_numpy()
         if scored.has_groups and has_groups(groups, len(groups)):
             return groups
     return None
@@ -177,18 +175,18 @@ def _groups(every, shared):
 def _notes(every, split, examples):
     """What somebody should know who reads the comparison."""
     notes = []
-    selected = [s.name for s in every if s.run.info.get("selected_on") == split]
+    selected = [name for name, s in every.items() if s.run.info.get("selected_on") == split]
     if selected:
         notes.append(
             f"{split} selected something in {', '.join(selected)}: it looks too good there"
         )
-    if not any(s.has_groups for s in every):
+    if not any(s.has_groups for s in every.values()):
         notes.append("these runs do not record groups: each example counts on its own")
     if examples < FEW:
         notes.append(f"only {count(examples, 'example')}: small differences cannot show")
     machines = {
         str(entry.get("machine"))
-        for s in every
+        for s in every.values()
         for entry in s.run.certificate.get("files", {}).values()
         if "latency_ms" in entry
     }
@@ -199,7 +197,6 @@ def _notes(every, split, examples):
 
 def _facts(scored, split):
     return {
-        "name": scored.name,
         "folder": str(scored.run.folder),
         "base": scored.spec.base,
         "strategy": scored.run.config.strategy,

@@ -1,15 +1,13 @@
 """The figures of a run: how it learned, and what its task shows of its predictions."""
 
-import numpy as np
-
 from keras_transfer.errors import UserError
 from keras_transfer.evaluate.figures import Line, Lines
-from keras_transfer.run.results import read_scored
+from keras_transfer.run.scored import read_last_split
 
 
 def figures_of(run):
     """All figures of a run: {name: one of `evaluate.figures`}."""
-    scored = read_scored(run)
+    scored = read_last_split(run)
     shown = scored.task.figures(scored.targets, scored.predictions) if scored else ()
     return {figure.name: figure for figure in (*history_figures(run.history), *shown)}
 
@@ -34,7 +32,7 @@ def history_figures(history):
     curves = [_curve(name, epochs, history, column) for name, column in losses.items()]
     curves = [line for line in curves if line]
     metric = _curve("", epochs, history, "holdout_metric")
-    marked = _best(history, epochs, "holdout_loss")
+    marked = _selected(history)
     return tuple(
         Lines(name, title, caption, "epoch", y_label, tuple(lines), marked=marked)
         for name, title, caption, y_label, lines in (
@@ -60,7 +58,7 @@ def _penalties(history):
         "the head may use every detail, on the right little more than the commonest class or mean."
     )
     lines = (_curve("", penalties, history, losses, dots=True),)
-    marked = _best(history, penalties, losses)
+    marked = float(penalties[int(history[losses].argmin())]), "selected"
     labels = ("penalty", "loss in cross-validation")
     title = "Selecting the penalty"
     return Lines("history", title, caption, *labels, lines, log_x=True, marked=marked)
@@ -75,8 +73,8 @@ def _curve(name, x, history, column, dots=False):
     return Line(name, tuple(x[there]), tuple(y[there]), dots or len(y) < 30) if any(there) else None
 
 
-def _best(history, x, column):
-    """(x, text) where a column is lowest: what was selected."""
-    if column not in history or history[column].isna().all():
-        return None
-    return float(x[int(np.nanargmin(history[column].to_numpy(float)))]), "selected"
+def _selected(history):
+    """(epoch, text): not always that of the lowest loss, since a whole schedule ends in its best
+    weights; None of a history that does not say."""
+    taken = history["epoch"][history["selected"]] if "selected" in history else ()
+    return (float(taken.iloc[0]), "selected") if len(taken) else None

@@ -220,6 +220,8 @@ class Run(Showing):
         np.savez_compressed(self.folder / CHECK, *as_tuple(arrays))
 
     def __repr__(self):
+        from keras_transfer.evaluate.draws import is_score
+
         if self.info.get("state") != "finished":
             return f"Run({str(self.folder)!r}, {self.info.get('state', 'empty')})"
         config, lines = self.config, []
@@ -227,7 +229,7 @@ class Run(Showing):
             shown = [
                 f"{name} {score['value']:.3f}"
                 for name, score in scores.items()
-                if isinstance(score, dict) and score.get("value") is not None
+                if is_score(score) and score["value"] is not None
             ]
             lines.append(f"{split} ({scores['n']} examples): {', '.join(shown)}")
         first = f"Run({str(self.folder)!r})  {config.base}, {config.strategy}"

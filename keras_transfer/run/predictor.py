@@ -18,8 +18,8 @@ from keras_transfer.export import find_export, open_export
 from keras_transfer.inputs import find_modality
 from keras_transfer.inputs.common.arrays import count, stack, take
 from keras_transfer.model.keras_file import load_keras_file
-from keras_transfer.run.compared import read_compared
 from keras_transfer.run.roles import ROLES, read_roles
+from keras_transfer.run.unlike_training import read_unlike_training
 from keras_transfer.runtimes.batching import BATCH_SIZE, predict_examples
 from keras_transfer.runtimes.keras import KerasRuntime
 from keras_transfer.tasks import load_task
@@ -35,15 +35,16 @@ class Predictor:
         model: `keras.Model`, raw inputs in, predictions out; None for an exported file.
         learned: {sha256: role} of the examples that trained it or selected something; empty where
             the model's file stands alone.
-        compared: what compares examples with those that trained the model (see `run.compared`);
-            None where the model's file stands alone, or of an exported file.
+        unlike_training: what compares examples with those that trained the model
+            (`run.unlike_training.UnlikeTraining`); None where the model's file stands alone, or of
+            an exported file.
     """
 
     runtime: Any
     spec: Any
     model: Any = None
     learned: dict = field(default_factory=dict, repr=False)
-    compared: Any = field(default=None, repr=False)
+    unlike_training: Any = field(default=None, repr=False)
 
     @classmethod
     def load(cls, path):
@@ -51,8 +52,8 @@ class Predictor:
         file = model_file(path)
         if file.suffix == ".keras":
             model, spec = load_keras_file(file)
-            compared = read_compared(file.parent, model, spec)
-            return cls(KerasRuntime(model), spec, model, read_roles(file.parent), compared)
+            unlike = read_unlike_training(file.parent, model, spec)
+            return cls(KerasRuntime(model), spec, model, read_roles(file.parent), unlike)
         exported = open_export(file)
         if exported.spec is None:
             advice = "Only files that keras_transfer exported can be used here"
@@ -126,7 +127,7 @@ class Predictor:
         The last two are None where the model cannot tell.
         """
         predictions, unlike = (
-            self.compared(inputs) if self.compared else (self.runtime(inputs), None)
+            self.unlike_training(inputs) if self.unlike_training else (self.runtime(inputs), None)
         )
         unsure, thresholds = None, self.spec.thresholds
         if "unsure" in thresholds:

@@ -1,6 +1,7 @@
 """What a run predicted for the examples that it was scored on, read from its folder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,18 +16,17 @@ PREDICTIONS_FILE = "predictions.csv"
 
 @dataclass(frozen=True)
 class Scored:
-    """The scored examples of one run.
+    """The scored examples of one run, or some of them.
 
     Attributes:
-        name: what to call the run; run: `run.folder.Run`; spec: the ModelSpec of its model.
+        run: `run.folder.Run`; spec: the ModelSpec of its model.
         task: one of `tasks`.
-        table: DataFrame, one row an example: path, split, label (text), sha256, group, and the
-            predictions, a column an output.
+        table: DataFrame, one row an example: path, split, label and predicted (texts), sha256,
+            group, and the predictions, a column an output.
         trained: contents (sha256) that trained the run.
         has_groups: whether its splits.csv tells groups: older ones do not.
     """
 
-    name: str
     run: Any
     spec: Any
     task: Any
@@ -34,21 +34,35 @@ class Scored:
     trained: frozenset
     has_groups: bool
 
-    def predictions(self, table, outputs):
-        """Predictions float64 (n, k) for rows of `table`, in the order of the names `outputs`."""
-        return table[[f"{self.task.column}_{name}" for name in outputs]].to_numpy(np.float64)
+    def of(self, table):
+        """The same of other rows, or of rows in another order."""
+        return replace(self, table=table)
 
-    def targets(self, table):
-        """Targets for rows of `table`: what the task makes of the labels' text."""
-        labels = [self.task.label_from_text(text) for text in table["label"]]
-        return self.task.encode(self.task.parse(labels, list(table["path"])))
+    def of_split(self, split):
+        """The examples of one split."""
+        return self.of(self.table[self.table["split"] == split].reset_index(drop=True))
+
+    @cached_property
+    def predictions(self):
+        """Predictions float64 (n, k)."""
+        return self.table[_columns(self.task)].to_numpy(np.float64)
+
+    @cached_property
+    def labels(self):
+        """Labels (n,) as the task wants them."""
+        return self.task.read_labels(list(self.table["label"]), list(self.table["path"]))
+
+    @cached_property
+    def targets(self):
+        """Targets: what the task makes of the labels."""
+        return self.task.encode(self.labels)
 
 
-def read_scored(run, name):
-    """The Scored of a finished Run.
+def read_scored(run):
+    """The Scored of a finished Run; None where its predictions are no rows of numbers.
 
     Raises:
-        UserError: a file is missing or damaged, or a prediction is no row of numbers.
+        UserError: a file is missing or damaged.
     """
     file = run.folder / "model.keras"
     if not file.is_file():
@@ -56,17 +70,25 @@ def read_scored(run, name):
     spec = read_spec(file)
     task = load_task(spec)
     if not task.tabular:
-        advice = "Compare their scores in metrics.json"
-        raise UserError("predictions that are no rows of numbers cannot be compared", name, advice)
-    numbers = [f"{task.column}_{output}" for output in task.outputs]
+        return None
+    numbers, file = _columns(task), run.folder / PREDICTIONS_FILE
     splits = _read(run.folder / SPLITS_FILE, ["path", "split", "role", "sha256"])
-    found = _read(run.folder / PREDICTIONS_FILE, ["path", "split", "label", *numbers])
-    found = _with_numbers(found, numbers, run.folder / PREDICTIONS_FILE)
+    found = _read(file, ["path", "split", "label", "predicted", *numbers])
     has_groups = "group" in splits
     splits = splits if has_groups else splits.assign(group="")
     trained = frozenset(splits["sha256"][splits["role"] == "trained"])
-    table = _joined(found, splits, run.folder / PREDICTIONS_FILE)
-    return Scored(name, run, spec, task, table, trained, has_groups)
+    table = _joined(_with_numbers(found, numbers, file), splits, file)
+    return Scored(run, spec, task, table, trained, has_groups)
+
+
+def read_last_split(run):
+    """The Scored of the split that a run shows, its last; None as of `read_scored`."""
+    scored = read_scored(run)
+    return scored and scored.of_split(list(run.metrics["splits"])[-1])
+
+
+def _columns(task):
+    return [f"{task.column}_{name}" for name in task.outputs]
 
 
 def _read(file, columns):

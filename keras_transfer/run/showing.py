@@ -41,9 +41,10 @@ class Showing:
         """
         from keras_transfer.figures.drawing import figure_class
         from keras_transfer.inputs import find_modality
-        from keras_transfer.run.results import find_references, read_scored, worst
+        from keras_transfer.run.examples import find_references, worst
+        from keras_transfer.run.scored import read_last_split
 
-        scored, references = read_scored(self), find_references(self, data)
+        scored, references = read_last_split(self), find_references(self, data)
         rows = scored.table.iloc[worst(scored, most)] if scored else ()
         modality = find_modality(self.config.modality)
         height = max(1, -(-len(rows) // ROW))

@@ -229,10 +229,6 @@ class Task:
         """
         return ()
 
-    def read_label(self, text):
-        """The label that `label_text` wrote."""
-        return self.parse([text], [text])[0]
-
     def decode(self, prediction):
         """The prediction for one example as a person reads it."""
         raise NotImplementedError
@@ -245,9 +241,9 @@ class Task:
         """A label as a person reads it."""
         return "|".join(map(str, label)) if isinstance(label, tuple) else label
 
-    def label_from_text(self, text):
-        """What `label_text` gave, as `parse` takes it."""
-        return text
+    def read_labels(self, texts, shown):
+        """The labels, as of `parse`, that `label_text` wrote; shown: names, for messages."""
+        return self.parse(texts, shown)
 
     def check_known(self, labels):
         """Refuse labels that a trained model has never heard of."""

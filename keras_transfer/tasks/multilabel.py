@@ -162,7 +162,7 @@ class Multilabel(Task):
         )
 
     def carried_names(self, text):
-        return self.read_label(text)
+        return _label_set(text)
 
     def decode(self, prediction):
         """The labels at or above the threshold, joined by a bar."""

@@ -165,17 +165,15 @@ class Regression(Task):
         kinds = (curves.predicted_against_true, curves.residuals)
         return tuple(kind(true, found, name) for name, true, found in columns for kind in kinds)
 
-    def read_label(self, text):
-        return self.parse([tuple(text.split(SEPARATOR))], [text])[0]
-
     def decode(self, prediction):
         return SEPARATOR.join(f"{number:.6g}" for number in prediction)
 
     def to_json(self, prediction, top=None):
         return {"values": named(self.outputs, prediction)}
 
-    def label_from_text(self, text):
-        return tuple(text.split("|")) if len(self.outputs) > 1 else text
+    def read_labels(self, texts, shown):
+        several = len(self.outputs) > 1
+        return self.parse([tuple(t.split(SEPARATOR)) if several else t for t in texts], shown)
 
     def check_known(self, labels):
         width = {len(label) if isinstance(label, tuple) else 1 for label in labels}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_transfer.explain.overlay import overlay
+from keras_transfer.explain.common.overlay import overlay
 
 MARGIN, HEADER, FOOTER = 16, 52, 48  # pixels
 TITLE, SMALL, SMALLEST = 24, 14, 12  # sizes of letters

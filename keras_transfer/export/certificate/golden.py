@@ -13,7 +13,7 @@ GOLDEN_FILE = "golden.json"
 UNSURE_NOTE = (
     "A prediction whose confidence (the probability of the predicted class; of several labels that "
     "of the least certain decision) is below unsure_below is better shown as unsure: at or above "
-    "it no more are wrong than --error-rate allowed. null: no confidence is enough."
+    "it about as many are wrong as --error-rate allows, or fewer. null: no confidence is enough."
 )
 GOLDEN = 8  # examples that are kept beside a file
 

@@ -56,7 +56,7 @@ def train_by_gradient(model, fetch, dataset, fit, select, config, plan, label):
         plan: Schedule; label: what the progress bar says.
 
     Returns:
-        (history, best epoch): one dict an epoch; epochs count from 1.
+        (history, best epoch): one dict an epoch, `selected` of the best; epochs count from 1.
 
     Raises:
         UserError: the loss is no number in the first epoch.
@@ -107,7 +107,8 @@ def train_by_gradient(model, fetch, dataset, fit, select, config, plan, label):
         }
         model.fit(batches, callbacks=[callback], **settings)
     keeper.restore()
-    return keeper.history, keeper.best
+    history = [{**row, "selected": row["epoch"] == keeper.best} for row in keeper.history]
+    return history, keeper.best
 
 
 def _cosine(keras, rate, steps):

@@ -15,8 +15,7 @@ from pathlib import Path
 
 from keras_transfer.environment import cannot_write
 from keras_transfer.errors import UserError
-
-ENDS = ("value", "low", "high")  # of a score
+from keras_transfer.evaluate.draws import is_score
 
 
 def check_tensorboard(folder):
@@ -87,9 +86,7 @@ def write_scores(folder, splits):
     with _writer(Path(folder)) as writer:
         for split, scores in splits.items():
             for name, score in scores.items():
-                if not (isinstance(score, dict) and "low" in score):
-                    continue
-                for end in ENDS:
+                for end in score if is_score(score) else ():
                     if score[end] is not None:
                         writer.add_scalar(f"{split}/{name}/{end}", score[end], 0)
 

@@ -15,7 +15,7 @@ from keras_transfer.runtimes.keras import KerasRuntime
 UNLIKE = "unlike_training"  # in `ModelSpec.thresholds`
 
 
-class Compared:
+class UnlikeTraining:
     """inputs -> (predictions, bool (n,)): True for an example that is unlike training.
 
     Args:
@@ -34,14 +34,14 @@ class Compared:
         return from_tuple(predictions), distances > self._threshold
 
 
-def read_compared(folder, model, spec):
-    """The Compared of a run; None where it keeps no features of training examples."""
+def read_unlike_training(folder, model, spec):
+    """The UnlikeTraining of a run; None where it keeps no features of training examples."""
     file = Path(folder) / REFERENCES
     if UNLIKE not in spec.thresholds or not file.is_file():
         return None
     try:
         with np.load(file) as kept:
-            return Compared(model, kept["features"], spec.thresholds[UNLIKE])
+            return UnlikeTraining(model, kept["features"], spec.thresholds[UNLIKE])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         progress.warn(f"{file} is damaged, so nothing is called unlike training: {error}")
         return None

@@ -1,52 +1,18 @@
-"""What a run predicted, read again from its folder, and the examples that are worth a look."""
-
-from typing import Any, NamedTuple
+"""The examples of a run that are worth a look, and where they are."""
 
 import numpy as np
 
 from keras_transfer.config import IN_MEMORY
 from keras_transfer.data.sources.specs import read_source
 from keras_transfer.errors import UserError
-from keras_transfer.model.keras_file import read_spec
-from keras_transfer.tasks import load_task
-
-
-class Scored(NamedTuple):
-    """The examples of one split that were scored.
-
-    Attributes:
-        split: its name.
-        task: one of `tasks`.
-        table: DataFrame, a row for each: path, label, predicted, ...
-        targets, predictions: arrays (n, ...).
-    """
-
-    split: str
-    task: Any
-    table: Any
-    targets: np.ndarray
-    predictions: np.ndarray
-
-
-def read_scored(run, split=None):
-    """The Scored of a split, by default the last; None where no table holds the predictions."""
-    task = load_task(read_spec(run.folder / "model.keras"))
-    splits = list(run.metrics["splits"])
-    split = splits[-1] if split is None else split
-    if split not in splits:
-        raise UserError("this run scored no such split", split, f"It has {', '.join(splits)}")
-    if not task.tabular:
-        return None
-    table = run.predictions
-    table = table[table["split"] == split].reset_index(drop=True)
-    columns = [f"{task.column}_{name}" for name in task.outputs]
-    predictions = table[columns].to_numpy(np.float32)
-    targets = task.encode([task.read_label(text) for text in table["label"]])
-    return Scored(split, task, table, targets, predictions)
 
 
 def worst(scored, most):
-    """Indices of mistakes, those that the model was surest of first; of numbers the most wrong."""
+    """Indices of mistakes, those that the model was surest of first; of numbers the most wrong.
+
+    Args:
+        scored: `run.scored.Scored`; most: at most so many.
+    """
     sure = scored.task.confidence(scored.predictions)
     if sure is None:
         scores = scored.task.example_scores(scored.targets, scored.predictions)
