@@ -346,6 +346,46 @@ def test_bad_input_is_one_line_and_changes_nothing(runs, tmp_path, capsys, flags
     assert (runs["two"].folder / "report.html").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("metrics.json", None, "metrics.json is gone"),
+        ("metrics.json", b'{"splits": {', "metrics.json is damaged"),
+        ("metrics.json", b'{"splits": {}, "examples": {}, "seconds": {}}', "no accuracy"),
+        ("config.json", b"\xff\xfe", "config.json is damaged"),
+        ("config.json", b"[]", "config.json is damaged"),
+        ("reliability.json", b"", "reliability.json is damaged"),
+        ("predictions.csv", None, "is gone"),
+        ("predictions.csv", b"", "is damaged"),
+        ("predictions.csv", b"path,split,label\n", "lacks a column"),
+        ("predictions.csv", b"path,split,label,predicted\n", "0 examples of val, 12 in metrics"),
+        ("history.csv", b"x,y\n1,2\n", "lacks a column"),
+        ("history.csv", None, "is gone"),
+        ("splits.csv", None, "is gone"),
+        ("splits.csv", b"path,label,split,sha256\n", "0 examples, 35 in metrics.json"),
+        ("skipped.csv", b"path,reason\n", "0 examples, 1 in metrics.json"),
+    ],
+)
+def test_a_damaged_run_is_named_in_one_line(copied, capsys, file, content, message):
+    run, _ = copied("two")
+    before = (run.folder / "report.html").read_bytes()
+    (run.folder / file).unlink()
+    if content is not None:
+        (run.folder / file).write_bytes(content)
+    assert main(["--model", str(run.folder)]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert (run.folder / "report.html").read_bytes() == before
+
+
+def test_a_training_without_a_history_has_a_report(copied):
+    run, _ = copied("two")
+    (run.folder / "history.csv").write_text("\n")
+    assert len(run.history) == 0
+    assert "figure" in render(run)
+
+
 def test_python_shows_the_same_figures(runs):
     run = runs["two"]
     assert run.plot_confusion().axes[0].get_title() == "Confusion matrix"

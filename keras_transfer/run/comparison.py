@@ -151,7 +151,9 @@ def _targets(every, shared, outputs):
         table = shared[other.name]
         labels = [other.task.label_from_text(text) for text in table["label"]]
         labels = first.task.parse(labels, list(table["path"]))
-        again = first.task.encode(first.task.align(labels, other.task.outputs))
+        labels = first.task.align(labels, other.task.outputs)
+        first.task.check_known(labels)
+        again = first.task.encode(labels)
         for one, two in zip(as_tuple(targets), as_tuple(again), strict=True):
             unlike = np.flatnonzero((one != two).reshape(len(one), -1).any(axis=1))
             if len(unlike):

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from keras_transfer import progress
-from keras_transfer.environment import versions, write_text
+from keras_transfer.environment import read_json, versions, write_text
 from keras_transfer.errors import UserError
 from keras_transfer.run.showing import Showing
 
@@ -95,7 +95,7 @@ class Run(Showing):
     @property
     def metrics(self):
         """`metrics.json` as a dict."""
-        return json.loads((self.folder / "metrics.json").read_text())
+        return read_json(self.folder / "metrics.json", ["splits", "examples", "seconds"])
 
     @property
     def config(self):
@@ -112,20 +112,22 @@ class Run(Showing):
     @property
     def history(self):
         """`history.csv` as a DataFrame: one row an epoch, or a penalty that was tried."""
-        import pandas as pd
+        from keras_transfer.run.tables import read_history
 
-        return pd.read_csv(self.folder / "history.csv")
+        return read_history(self.folder / "history.csv")
 
     @property
     def predictions(self):
         """`predictions.csv` (or `.jsonl`) as a DataFrame: one row an example that was scored."""
-        import pandas as pd
+        from keras_transfer.run.tables import PREDICTIONS_FILE, TEXTS, read_table, with_numbers
 
         if (self.folder / "predictions.jsonl").is_file():
+            import pandas as pd
+
             return pd.read_json(self.folder / "predictions.jsonl", lines=True)
-        texts = dict.fromkeys(("path", "label", "predicted"), str)
-        # a label may be empty, or be called NA
-        return pd.read_csv(self.folder / "predictions.csv", dtype=texts, keep_default_na=False)
+        table = read_table(self.folder / PREDICTIONS_FILE, TEXTS)
+        numbers = [column for column in table if column not in TEXTS]
+        return with_numbers(table, numbers, self.folder / PREDICTIONS_FILE)
 
     @property
     def predictor(self):
@@ -185,7 +187,7 @@ class Run(Showing):
     def reliability(self):
         """`reliability.json` as a dict: temperature, thresholds and what they cost; or empty."""
         file = self.folder / RELIABILITY
-        return json.loads(file.read_text()) if file.is_file() else {}
+        return read_json(file) if file.is_file() else {}
 
     def write_reliability(self, record, references):
         """Keep how far predictions can be relied on.

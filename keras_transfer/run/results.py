@@ -8,6 +8,7 @@ from keras_transfer.config import IN_MEMORY
 from keras_transfer.data.sources.specs import read_source
 from keras_transfer.errors import UserError
 from keras_transfer.model.keras_file import read_spec
+from keras_transfer.run.tables import PREDICTIONS_FILE, check_lengths
 from keras_transfer.tasks import load_task
 
 
@@ -38,10 +39,16 @@ def read_scored(run, split=None):
     if not task.tabular:
         return None
     table = run.predictions
+    check_lengths(run, table)
     table = table[table["split"] == split].reset_index(drop=True)
     columns = [f"{task.column}_{name}" for name in task.outputs]
+    if not set(columns) <= set(table.columns):
+        found = f"{run.folder / PREDICTIONS_FILE}: {columns[0]}"
+        raise UserError("a file of the run lacks a column", found)
     predictions = table[columns].to_numpy(np.float32)
-    targets = task.encode([task.read_label(text) for text in table["label"]])
+    labels = [task.read_label(text) for text in table["label"]]
+    task.check_known(labels)
+    targets = task.encode(labels)
     return Scored(split, task, table, targets, predictions)
 
 

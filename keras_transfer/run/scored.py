@@ -8,9 +8,8 @@ import numpy as np
 from keras_transfer.errors import UserError
 from keras_transfer.model.keras_file import read_spec
 from keras_transfer.run.roles import SPLITS_FILE
+from keras_transfer.run.tables import PREDICTIONS_FILE, check_lengths, read_table, with_numbers
 from keras_transfer.tasks import load_task
-
-PREDICTIONS_FILE = "predictions.csv"
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,9 @@ class Scored:
     def targets(self, table):
         """Targets for rows of `table`: what the task makes of the labels' text."""
         labels = [self.task.label_from_text(text) for text in table["label"]]
-        return self.task.encode(self.task.parse(labels, list(table["path"])))
+        labels = self.task.parse(labels, list(table["path"]))
+        self.task.check_known(labels)
+        return self.task.encode(labels)
 
 
 def read_scored(run, name):
@@ -59,37 +60,15 @@ def read_scored(run, name):
         advice = "Compare their scores in metrics.json"
         raise UserError("predictions that are no rows of numbers cannot be compared", name, advice)
     numbers = [f"{task.column}_{output}" for output in task.outputs]
-    splits = _read(run.folder / SPLITS_FILE, ["path", "split", "role", "sha256"])
-    found = _read(run.folder / PREDICTIONS_FILE, ["path", "split", "label", *numbers])
-    found = _with_numbers(found, numbers, run.folder / PREDICTIONS_FILE)
+    splits = read_table(run.folder / SPLITS_FILE, ["path", "split", "role", "sha256"])
+    found = read_table(run.folder / PREDICTIONS_FILE, ["path", "split", "label", *numbers])
+    found = with_numbers(found, numbers, run.folder / PREDICTIONS_FILE)
+    check_lengths(run, found)
     has_groups = "group" in splits
     splits = splits if has_groups else splits.assign(group="")
     trained = frozenset(splits["sha256"][splits["role"] == "trained"])
     table = _joined(found, splits, run.folder / PREDICTIONS_FILE)
     return Scored(name, run, spec, task, table, trained, has_groups)
-
-
-def _read(file, columns):
-    """A CSV file of the run as a DataFrame of text."""
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False)  # a class may be called NA
-    except FileNotFoundError:
-        raise UserError("a file of the run is gone", file, "Train it again") from None
-    except ValueError as error:
-        raise UserError("a file of the run is damaged", f"{file}: {error}") from None
-    missing = [column for column in columns if column not in table]
-    if missing:
-        raise UserError("a file of the run lacks a column", f"{file}: {missing[0]}")
-    return table
-
-
-def _with_numbers(table, columns, file):
-    try:
-        return table.astype(dict.fromkeys(columns, np.float64))
-    except ValueError as error:
-        raise UserError("a file of the run is damaged", f"{file}: {error}") from None
 
 
 def _joined(found, splits, file):
