@@ -300,13 +300,14 @@ def test_labels_that_a_run_does_not_know_are_refused(three):
     assert "labels that the model does not know (found: moth)" in refusal(*three)
 
 
-def test_a_hundred_classes_and_more_are_read_without_a_remark(tmp_path):
+def test_a_hundred_classes_and_more_are_read_without_a_remark(tmp_path, recwarn):
     names = tuple(f"class {number:03d}" for number in range(150))
     task = find_task("classification").from_outputs(names)
     found = {"test": np.eye(150)[np.arange(300) % 150]}
     table = examples([names[number % 150] for number in range(300)])
     folders = [plant_run(tmp_path / name, task, table, found) for name in ("one", "two")]
     assert compare_runs(folders)["runs"][0]["score"]["value"] == 1
+    assert not [w.message for w in recwarn if w.category is pd.errors.PerformanceWarning]
 
 
 def test_a_damaged_certificate_is_named(three):
@@ -330,6 +331,14 @@ def test_runs_of_one_name_are_told_apart(tmp_path):
     folders = [plant(tmp_path / place / "run", np.ones(N)) for place in ("one", "two")]
     names = [row["name"] for row in compare_runs(folders)["runs"]]
     assert names == [str(folder) for folder in folders]
+
+
+def test_a_seed_that_is_none_and_a_page_that_never_ends_are_refused(three, tmp_path, capsys):
+    folders = [str(folder) for folder in three]
+    assert main([*folders, "--seed", "-1", "--out", str(tmp_path / "x.html")]) == 2
+    assert "--seed is out of range" in capsys.readouterr().err
+    assert main([*folders, "--out", "/dev/zero"]) == 2
+    assert "taken by something else" in capsys.readouterr().err
 
 
 def test_the_page_replaces_its_like_and_nothing_else(three, tmp_path, capsys, monkeypatch):

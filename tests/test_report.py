@@ -346,6 +346,20 @@ def test_bad_input_is_one_line_and_changes_nothing(runs, tmp_path, capsys, flags
     assert (runs["two"].folder / "report.html").read_bytes() == before
 
 
+def test_a_report_replaces_its_like_and_nothing_else(copied, tmp_path, capsys):
+    run, data = copied("two")
+    image = next(data.rglob("*.png"))
+    for file in (image, run.folder / "model.keras"):
+        before = file.read_bytes()
+        assert main(["--model", str(run.folder), "--out", str(file)]) == 2
+        assert "--out is taken by something else" in capsys.readouterr().err
+        assert file.read_bytes() == before
+    for _ in range(2):
+        assert main(["--model", str(run.folder), "--out", str(tmp_path / "mine.html")]) == 0
+    (run.folder / "report.html").write_text("an older page")  # its name is the run's own
+    assert main(["--model", str(run.folder)]) == 0
+
+
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [

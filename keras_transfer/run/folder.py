@@ -54,11 +54,15 @@ class Run(Showing):
                 progress.say(f"replacing {partial}: a run that stopped before its end")
                 shutil.rmtree(partial)
             partial.mkdir(parents=True)
-            run.write_info(state="running", pid=os.getpid(), versions=versions())
         except OSError as error:
             raise UserError(
                 "the run's folder cannot be written", f"{partial}: {error.strerror}", "Name another"
             ) from None
+        try:
+            run.write_info(state="running", pid=os.getpid(), versions=versions())
+        except UserError:  # the disk is full: an empty folder would block the name
+            run.discard()
+            raise
         return run
 
     def write_info(self, **facts):
