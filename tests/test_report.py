@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from keras_transfer import transfer
@@ -377,6 +378,7 @@ def test_a_report_replaces_its_like_and_nothing_else(copied, tmp_path, capsys):
         ("history.csv", None, "is gone"),
         ("splits.csv", None, "is gone"),
         ("splits.csv", b"path,label,split,sha256\n", "0 examples, 35 in metrics.json"),
+        ("splits.csv", b"path,split,sha256\n" + 35 * b"a.png,tes,\n", "split 'tes'"),
         ("skipped.csv", b"path,reason\n", "0 examples, 1 in metrics.json"),
     ],
 )
@@ -391,6 +393,18 @@ def test_a_damaged_run_is_named_in_one_line(copied, capsys, file, content, messa
     assert message in error
     assert error.count("\n") == 1
     assert (run.folder / "report.html").read_bytes() == before
+
+
+def test_an_older_run_has_a_report_without_what_it_does_not_know(copied):
+    run, _ = copied("two")
+    for name in ("reliability.json", "training_features.npz", "report.html"):
+        (run.folder / name).unlink(missing_ok=True)
+    splits = pd.read_csv(run.folder / "splits.csv", dtype=str, keep_default_na=False)
+    splits.drop(columns=["label", "group"]).to_csv(run.folder / "splits.csv", index=False)
+    assert main(["--model", str(run.folder)]) == 0
+    page = page_of(run)
+    assert any(["all examples", "23", "12"] in table for table in page.tables)
+    assert "figures" in page.ids
 
 
 def test_a_training_without_a_history_has_a_report(copied):

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from keras_transfer.data.splits import find_duplicates
+from keras_transfer.errors import UserError
 from keras_transfer.report.tables import MOST_ROWS, Cell, Table
 from keras_transfer.run.roles import read_splits
 from keras_transfer.run.tables import check_length, read_table
@@ -35,6 +36,9 @@ def read_data(run, task):
     """The Data of a run from the tables in its folder; `task` reads the labels."""
     table, examples = read_splits(run.folder), run.metrics["examples"]
     check_length(table, examples["read"] - examples["skipped"], "splits.csv")
+    unknown = set(table["split"]) - set(SPLITS)
+    if unknown:  # the end of a line may be missing
+        raise UserError("a file of the run is damaged", f"splits.csv: split {min(unknown)!r}")
     splits = [split for split in SPLITS if (table["split"] == split).any()]
     members = {split: _members(table[table["split"] == split], task) for split in splits}
     names = [name for name in task.outputs if any(name in of for of in members.values())]
@@ -50,8 +54,10 @@ def read_data(run, task):
 
 
 def _members(table, task):
-    """{name of an output: names of the examples that carry it}."""
+    """{name of an output: names of the examples that carry it}; empty where no label is known."""
     found = {}
+    if "label" not in table:
+        return found
     for path, text in zip(table["path"], table["label"], strict=True):
         for name in task.carried_names(text):
             found.setdefault(name, []).append(path)

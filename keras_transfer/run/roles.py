@@ -25,9 +25,11 @@ def write_roles(folder, table, selected_on):
 
 
 def read_splits(folder):
-    """`splits.csv` as a DataFrame of texts; a UserError where it is gone or damaged."""
-    columns = ["path", "label", "split", "sha256"]
-    return read_table(Path(folder) / SPLITS_FILE, columns)
+    """`splits.csv` as a DataFrame of texts; a UserError where it is gone or damaged.
+
+    Older ones have no `label` and no `group`.
+    """
+    return read_table(Path(folder) / SPLITS_FILE, ["path", "split", "sha256"])
 
 
 def read_roles(folder):
