@@ -10,9 +10,9 @@ import json
 import pkgutil
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Literal
 
+from keras_transfer.environment import read_json
 from keras_transfer.errors import UserError, unknown_name
 
 IN_MEMORY = "in memory"  # what `data` holds where arrays or DataFrames were passed
@@ -191,4 +191,4 @@ def make_config(**knobs):
 
 def read_config(path):
     """The TrainConfig of a run's `config.json`."""
-    return make_config(**json.loads(Path(path).read_text()))
+    return make_config(**read_json(path))

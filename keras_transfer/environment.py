@@ -1,6 +1,7 @@
 """This machine without Keras: versions, processor, the cache folder, files that appear whole."""
 
 import contextlib
+import json
 import os
 import platform
 import shutil
@@ -118,6 +119,25 @@ def write_text(path, text):
     """Write a small file as a whole."""
     with atomic_write(path) as fresh:
         fresh.write_text(text, encoding="utf-8")
+
+
+def read_json(path, keys=()):
+    """The JSON object in a file that was written by us, as a dict.
+
+    Raises:
+        UserError: the file is gone, holds something else, or lacks one of `keys`.
+    """
+    path = Path(path)
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path.name} is gone", path) from None
+    except ValueError as error:  # no text, or no JSON
+        raise UserError(f"{path.name} is damaged", f"{path}: {error}") from None
+    missing = [key for key in keys if key not in found] if isinstance(found, dict) else ["{}"]
+    if missing:
+        raise UserError(f"{path.name} is damaged", f"{path}: no {missing[0]}")
+    return found
 
 
 def cannot_write(target, reason):

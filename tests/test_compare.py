@@ -279,15 +279,49 @@ def test_what_cannot_be_compared_is_refused(three, tmp_path):
         ),
         ("predictions.csv", b"\xff\xfe\x00", "is damaged"),
         ("predictions.csv", b"", "is damaged"),
+        (
+            "predictions.csv",
+            b"path,split,label,predicted,p_a,p_b\nimage 0,test,a,a,1,nan\n",
+            "number is missing",
+        ),
+        (
+            "predictions.csv",
+            b"path,split,label,predicted,p_a,p_b\nimage 0,test,a,a,1,0\n",
+            "120 in metrics",
+        ),
+        ("metrics.json", None, "metrics.json is gone"),
+        ("metrics.json", b'{"splits": {', "metrics.json is damaged"),
+        ("metrics.json", b"[]", "metrics.json is damaged"),
+        ("config.json", b"\xff\xfe\x00", "config.json is damaged"),
     ],
 )
 def test_a_damaged_run_is_refused(three, file, content, reason):
     (three[1] / file).unlink()
     if content is not None:
         (three[1] / file).write_bytes(content)
-    found = refusal(*three)
-    assert reason in found
-    assert "middle" in found
+    assert reason in refusal(*three)
+
+
+def test_labels_that_a_run_does_not_know_are_refused(three):
+    text = (three[1] / "predictions.csv").read_text().replace("image 0,test,a", "image 0,test,moth")
+    (three[1] / "predictions.csv").write_text(text)
+    assert "labels that the model does not know (found: moth)" in refusal(*three)
+
+
+def test_a_hundred_classes_and_more_are_read_without_a_remark(tmp_path, recwarn):
+    names = tuple(f"class {number:03d}" for number in range(150))
+    task = find_task("classification").from_outputs(names)
+    found = {"test": np.eye(150)[np.arange(300) % 150]}
+    table = examples([names[number % 150] for number in range(300)])
+    folders = [plant_run(tmp_path / name, task, table, found) for name in ("one", "two")]
+    assert compare_runs(folders)["runs"][0]["score"]["value"] == 1
+    assert not [w.message for w in recwarn if w.category is pd.errors.PerformanceWarning]
+
+
+def test_a_damaged_certificate_is_named(three):
+    (three[1] / "exports").mkdir()
+    (three[1] / "exports" / "certificate.json").write_text("{bad")
+    assert "certificate.json is damaged" in refusal(*three)
 
 
 def test_the_page_stands_alone_and_shows_names_as_they_are(tmp_path):
@@ -305,6 +339,14 @@ def test_runs_of_one_name_are_told_apart(tmp_path):
     folders = [plant(tmp_path / place / "run", np.ones(N)) for place in ("one", "two")]
     names = [row["name"] for row in compare_runs(folders)["runs"]]
     assert names == [str(folder) for folder in folders]
+
+
+def test_a_seed_that_is_none_and_a_page_that_never_ends_are_refused(three, tmp_path, capsys):
+    folders = [str(folder) for folder in three]
+    assert main([*folders, "--seed", "-1", "--out", str(tmp_path / "x.html")]) == 2
+    assert "--seed is out of range" in capsys.readouterr().err
+    assert main([*folders, "--out", "/dev/zero"]) == 2
+    assert "taken by something else" in capsys.readouterr().err
 
 
 def test_the_page_replaces_its_like_and_nothing_else(three, tmp_path, capsys, monkeypatch):

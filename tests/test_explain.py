@@ -362,3 +362,17 @@ def test_mistakes_are_one_line(finished, arguments, message, tmp_path, capsys):
     assert message in err
     assert err.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("stem", ["x" * 240, "ü" * 120])
+def test_long_names_become_files_too(finished, tmp_path, capsys, stem):
+    run, photos = finished
+    names = [tmp_path / f"{stem}{ending}" for ending in (".png", ".jpg")]
+    for name in names:
+        name.write_bytes(next(photos.rglob("*.png")).read_bytes())
+    place = tmp_path / "out"
+    paths = [str(name) for name in names]
+    assert explain.main([*paths, "--model", str(run.folder), "--out", str(place), "--json"]) == 0
+    files = [found["file"] for found in json.loads(capsys.readouterr().out)]
+    assert len(set(files)) == 2
+    assert sorted(files) == sorted(str(file) for file in place.iterdir())

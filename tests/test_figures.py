@@ -158,6 +158,16 @@ def test_words_in_a_figure_are_text_of_the_page():
     assert "DejaVu" not in svg
 
 
+def test_alphabets_that_matplotlib_lacks_are_the_page_s_own(recwarn):
+    names = ("日本", "größe", "кот")
+    (shown, *_) = (
+        find_task("classification").from_outputs(names).figures(np.array([0, 1, 2]), np.eye(3))
+    )
+    svg = to_svg(shown)
+    assert all(name in svg for name in names)
+    assert not recwarn.list
+
+
 def test_drawing_ignores_settings_of_the_user_and_leaves_them(monkeypatch):
     import matplotlib
 

@@ -203,13 +203,24 @@ def test_predict_says_what_is_unsure_and_what_is_unlike_training(finished, tmp_p
     assert "unlike training" in capsys.readouterr().out
 
 
-def test_damaged_features_cost_a_remark_only(finished, tmp_path, capsys):
+DAMAGE = {
+    "no archive": lambda file: file.write_bytes(b"PK\x03\x04 no archive"),
+    "text": lambda file: file.write_bytes(b"features"),
+    "of another model": lambda file: np.savez(file, features=np.ones((30, 5))),
+    "one number": lambda file: np.savez(file, features=np.float32(1)),
+    "no numbers": lambda file: np.savez(file, features=np.full((30, 1280), np.nan)),
+    "no rows": lambda file: np.savez(file, features=np.ones((0, 1280))),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_damaged_features_cost_a_remark_only(finished, tmp_path, capsys, damage):
     import shutil
 
     run, photos = finished
     copy = tmp_path / "copy"
     shutil.copytree(run.folder, copy)
-    (copy / "training_features.npz").write_bytes(b"PK\x03\x04 no archive")
+    damage(copy / "training_features.npz")
     (result, *_) = Run.open(copy).predict(photos / "val")
     assert "unlike_training" not in result
     assert "is damaged" in capsys.readouterr().err

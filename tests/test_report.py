@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from keras_transfer import transfer
@@ -344,6 +345,78 @@ def test_bad_input_is_one_line_and_changes_nothing(runs, tmp_path, capsys, flags
     assert error.count("\n") == 1
     assert (tmp_path / "empty").is_dir()
     assert (runs["two"].folder / "report.html").read_bytes() == before
+
+
+def test_a_report_replaces_its_like_and_nothing_else(copied, tmp_path, capsys):
+    run, data = copied("two")
+    image = next(data.rglob("*.png"))
+    for file in (image, run.folder / "model.keras"):
+        before = file.read_bytes()
+        assert main(["--model", str(run.folder), "--out", str(file)]) == 2
+        assert "--out is taken by something else" in capsys.readouterr().err
+        assert file.read_bytes() == before
+    for _ in range(2):
+        assert main(["--model", str(run.folder), "--out", str(tmp_path / "mine.html")]) == 0
+    (run.folder / "report.html").write_text("an older page")  # its name is the run's own
+    assert main(["--model", str(run.folder)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("metrics.json", None, "metrics.json is gone"),
+        ("metrics.json", b'{"splits": {', "metrics.json is damaged"),
+        ("metrics.json", b'{"splits": {}, "examples": {}, "seconds": {}}', "no accuracy"),
+        ("config.json", b"\xff\xfe", "config.json is damaged"),
+        ("config.json", b"[]", "config.json is damaged"),
+        ("reliability.json", b"", "reliability.json is damaged"),
+        ("predictions.csv", None, "is gone"),
+        ("predictions.csv", b"", "is damaged"),
+        ("predictions.csv", b"path,split,label\n", "lacks a column"),
+        ("predictions.csv", b"path,split,label,predicted\n", "lacks a column"),
+        (
+            "predictions.csv",
+            b"path,split,label,predicted,p_red,p_stripes\n",
+            "0 examples of val, 12",
+        ),
+        ("history.csv", b"x,y\n1,2\n", "lacks a column"),
+        ("history.csv", None, "is gone"),
+        ("splits.csv", None, "is gone"),
+        ("splits.csv", b"path,label,split,sha256\n", "0 examples, 35 in metrics.json"),
+        ("splits.csv", b"path,split,sha256\n" + 35 * b"a.png,tes,\n", "split 'tes'"),
+        ("skipped.csv", b"path,reason\n", "0 examples, 1 in metrics.json"),
+    ],
+)
+def test_a_damaged_run_is_named_in_one_line(copied, capsys, file, content, message):
+    run, _ = copied("two")
+    before = (run.folder / "report.html").read_bytes()
+    (run.folder / file).unlink()
+    if content is not None:
+        (run.folder / file).write_bytes(content)
+    assert main(["--model", str(run.folder)]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert (run.folder / "report.html").read_bytes() == before
+
+
+def test_an_older_run_has_a_report_without_what_it_does_not_know(copied):
+    run, _ = copied("two")
+    for name in ("reliability.json", "training_features.npz", "report.html"):
+        (run.folder / name).unlink(missing_ok=True)
+    splits = pd.read_csv(run.folder / "splits.csv", dtype=str, keep_default_na=False)
+    splits.drop(columns=["label", "group"]).to_csv(run.folder / "splits.csv", index=False)
+    assert main(["--model", str(run.folder)]) == 0
+    page = page_of(run)
+    assert any(["all examples", "23", "12"] in table for table in page.tables)
+    assert "figures" in page.ids
+
+
+def test_a_training_without_a_history_has_a_report(copied):
+    run, _ = copied("two")
+    (run.folder / "history.csv").write_text("\n")
+    assert len(run.history) == 0
+    assert "figure" in render(run)
 
 
 def test_python_shows_the_same_figures(runs):

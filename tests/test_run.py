@@ -77,6 +77,18 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path):
         Run.create(tmp_path / "file" / "a")
 
 
+def test_a_full_disk_at_the_start_leaves_the_name_free(tmp_path, monkeypatch):
+    def full(path, text):
+        raise UserError(f"{path} cannot be written", "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("keras_transfer.run.folder.write_text", full)
+        with pytest.raises(UserError, match="No space left"):
+            Run.create(tmp_path / "a")
+    assert not list(tmp_path.iterdir())
+    Run.create(tmp_path / "a")
+
+
 def test_no_run_here(tmp_path):
     with pytest.raises(UserError, match="no run here"):
         Run.open(tmp_path)

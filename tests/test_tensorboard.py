@@ -124,3 +124,24 @@ def test_curves_do_not_lie_where_the_run_will(class_folder, tmp_path):
             class_folder(), out=tmp_path / "run", tensorboard=str(tmp_path / "run" / "a"), **FAST
         )
     assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_costs_the_logs_and_not_the_training(
+    class_folder, tmp_path, capsys, monkeypatch
+):
+    from tensorboard.compat import tf
+    from tensorboard.summary import Writer
+
+    def full(self):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(Writer, "flush", full)
+    run = train(class_folder(), tmp_path, "full", hidden_units=4, epochs=2)
+    assert len(run.history) == 2
+    assert "no more is written for TensorBoard: No space left" in capsys.readouterr().err
+    assert run.info["state"] == "finished"
+
+
+def test_a_folder_without_a_name_is_refused(class_folder, tmp_path):
+    with pytest.raises(UserError, match="--tensorboard is empty"):
+        kt.transfer(class_folder(), out=tmp_path / "run", tensorboard="", **FAST)

@@ -81,6 +81,12 @@ def _explain(error):
     return f"{error.strerror}{found}. {OF_THE_SYSTEM[error.errno]}", MISTAKE
 
 
+def check_seed(seed):
+    """Refuse a `--seed` that no generator takes."""
+    if seed < 0:
+        raise UserError("--seed is out of range", seed, "Name 0 or more")
+
+
 def parse(arguments_class, program, arguments=None):
     """An `arguments_class` from the command line; a wrong flag exits with 2 and the nearest."""
     import tyro

@@ -8,7 +8,7 @@ from typing import Literal
 import tyro
 
 from keras_transfer import progress
-from keras_transfer.cli.command import Talk, run_guarded
+from keras_transfer.cli.command import Talk, check_seed, run_guarded
 from keras_transfer.errors import UserError
 
 
@@ -36,6 +36,7 @@ def main(arguments=None):
         from keras_transfer.report.compare import comparison_page, comparison_text
         from keras_transfer.run.comparison import compare_runs
 
+        check_seed(asked.seed)
         page = Path(asked.out)
         if asked.html:
             check_page(page)
@@ -53,6 +54,7 @@ def main(arguments=None):
 def check_page(page):
     """Refuse a place for the page where something of the user's stands, or that has no folder."""
     from keras_transfer.report.compare import MARK
+    from keras_transfer.report.pages import has_mark
 
     if page.is_dir() or not page.name:
         raise UserError("--out is a folder", page, "Name a file, for example compare.html")
@@ -60,5 +62,5 @@ def check_page(page):
         raise UserError(
             "the folder for the page is missing", page.parent, "Name another with --out"
         )
-    if page.exists() and MARK not in page.read_text(encoding="utf-8", errors="replace"):
+    if page.exists() and not has_mark(page, MARK):
         raise UserError("--out is taken by something else", page, "Name another file")

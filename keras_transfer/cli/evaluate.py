@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from keras_transfer.cli.command import Talk, run_guarded
+from keras_transfer.cli.command import Talk, check_seed, run_guarded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +29,7 @@ def main(arguments=None):
         from keras_transfer.report.text import score_table
         from keras_transfer.run.predictor import Predictor
 
+        check_seed(asked.seed)
         predictor = Predictor.load(asked.model).with_settings(max_pixels=asked.max_pixels)
         splits = predictor.evaluate(asked.data, asked.max_skipped, asked.seed)
         task = predictor.spec.task

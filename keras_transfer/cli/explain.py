@@ -9,6 +9,7 @@ import tyro
 from keras_transfer.cli.command import BELOW_BAR, DONE, Talk, run_guarded
 
 MARK = "keras-transfer explain"
+LONGEST = 180  # bytes of a name: with what is added, file systems take 255
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +64,7 @@ def _write(explained, folder, method):
 
 def _free_name(folder, stem, method, taken):
     """FOLDER/STEM_METHOD.png, numbered where that is another image's, or not ours to replace."""
+    stem = stem.encode()[:LONGEST].decode(errors="ignore")
     name, number = f"{stem}_{method}", 1
     while name in taken or not _may_replace(folder / f"{name}.png"):
         number += 1

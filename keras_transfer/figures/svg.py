@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 
 from keras_transfer.figures.drawing import Palette, make_figure
 
@@ -40,7 +41,9 @@ def to_svg(figure):
     made, file = make_figure(figure, PALETTE, titled=False), io.StringIO()
     with rc_context({**settings(PALETTE), "svg.hashsalt": figure.name}):
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        FigureCanvasSVG(made).print_svg(file, metadata=nothing)
+        with warnings.catch_warnings():  # the page has its own letters for every alphabet
+            warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+            FigureCanvasSVG(made).print_svg(file, metadata=nothing)
     return compact(file.getvalue(), figure.title)
 
 

@@ -15,6 +15,7 @@ from keras_transfer.report.tables import (
     command,
     config_tables,
     export_table,
+    is_score,
     part_tables,
     score_table,
 )
@@ -31,6 +32,7 @@ def contents(run, thumbnails=None, explain=None):
     """{name in the template: value}; arguments as of `report.html.write_report`."""
     spec, metrics = read_spec(run.folder / "model.keras"), run.metrics
     task = load_task(spec)
+    _check_scores(run, task.headline)
     data = read_data(run, task)
     good, weak, following = summarise(_facts(run, metrics, task, data))
     return {
@@ -45,6 +47,12 @@ def contents(run, thumbnails=None, explain=None):
         **_repeating(run),
         **_examples(run, spec, data, thumbnails, explain),
     }
+
+
+def _check_scores(run, headline):
+    splits = run.metrics["splits"]
+    if not splits or not all(is_score(scores.get(headline)) for scores in splits.values()):
+        raise UserError("metrics.json is damaged", f"{run.folder}: no {headline}")
 
 
 def _facts(run, metrics, task, data):

@@ -3,8 +3,10 @@
 from typing import NamedTuple
 
 from keras_transfer.data.splits import find_duplicates
+from keras_transfer.errors import UserError
 from keras_transfer.report.tables import MOST_ROWS, Cell, Table
 from keras_transfer.run.roles import read_splits
+from keras_transfer.run.tables import check_length, read_table
 
 SPLITS = ("train", "val", "test", "unlabelled")
 MOST_REASONS = 12
@@ -32,7 +34,11 @@ class Data(NamedTuple):
 
 def read_data(run, task):
     """The Data of a run from the tables in its folder; `task` reads the labels."""
-    table = read_splits(run.folder)
+    table, examples = read_splits(run.folder), run.metrics["examples"]
+    check_length(table, examples["read"] - examples["skipped"], "splits.csv")
+    unknown = set(table["split"]) - set(SPLITS)
+    if unknown:  # the end of a line may be missing
+        raise UserError("a file of the run is damaged", f"splits.csv: split {min(unknown)!r}")
     splits = [split for split in SPLITS if (table["split"] == split).any()]
     members = {split: _members(table[table["split"] == split], task) for split in splits}
     names = [name for name in task.outputs if any(name in of for of in members.values())]
@@ -48,8 +54,10 @@ def read_data(run, task):
 
 
 def _members(table, task):
-    """{name of an output: names of the examples that carry it}."""
+    """{name of an output: names of the examples that carry it}; empty where no label is known."""
     found = {}
+    if "label" not in table:
+        return found
     for path, text in zip(table["path"], table["label"], strict=True):
         for name in task.carried_names(text):
             found.setdefault(name, []).append(path)
@@ -57,9 +65,8 @@ def _members(table, task):
 
 
 def _skipped(run):
-    import pandas as pd
-
-    table = pd.read_csv(run.folder / "skipped.csv", dtype=str, keep_default_na=False)
+    table = read_table(run.folder / "skipped.csv", ["path", "reason"])
+    check_length(table, run.metrics["examples"]["skipped"], "skipped.csv")
     if not len(table):
         return None
     rows = []

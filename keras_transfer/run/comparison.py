@@ -150,7 +150,9 @@ def _targets(every):
     """The targets, which are the same for all runs."""
     (first, one), *others = every.items()
     for name, other in others:
-        again = one.task.encode(one.task.align(other.labels, other.task.outputs))
+        labels = one.task.align(other.labels, other.task.outputs)
+        one.task.check_known(labels)
+        again = one.task.encode(labels)
         for here, there in zip(as_tuple(one.targets), as_tuple(again), strict=True):
             unlike = np.flatnonzero((here != there).reshape(len(here), -1).any(axis=1))
             if len(unlike):

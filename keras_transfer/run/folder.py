@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from keras_transfer import progress
-from keras_transfer.environment import versions, write_text
+from keras_transfer.environment import read_json, versions, write_text
 from keras_transfer.errors import UserError
 from keras_transfer.run.showing import Showing
 
@@ -54,11 +54,15 @@ class Run(Showing):
                 progress.say(f"replacing {partial}: a run that stopped before its end")
                 shutil.rmtree(partial)
             partial.mkdir(parents=True)
-            run.write_info(state="running", pid=os.getpid(), versions=versions())
         except OSError as error:
             raise UserError(
                 "the run's folder cannot be written", f"{partial}: {error.strerror}", "Name another"
             ) from None
+        try:
+            run.write_info(state="running", pid=os.getpid(), versions=versions())
+        except UserError:  # the disk is full: an empty folder would block the name
+            run.discard()
+            raise
         return run
 
     def write_info(self, **facts):
@@ -95,7 +99,7 @@ class Run(Showing):
     @property
     def metrics(self):
         """`metrics.json` as a dict."""
-        return json.loads((self.folder / "metrics.json").read_text())
+        return read_json(self.folder / "metrics.json", ["splits", "examples", "seconds"])
 
     @property
     def config(self):
@@ -112,20 +116,22 @@ class Run(Showing):
     @property
     def history(self):
         """`history.csv` as a DataFrame: one row an epoch, or a penalty that was tried."""
-        import pandas as pd
+        from keras_transfer.run.tables import read_history
 
-        return pd.read_csv(self.folder / "history.csv")
+        return read_history(self.folder / "history.csv")
 
     @property
     def predictions(self):
         """`predictions.csv` (or `.jsonl`) as a DataFrame: one row an example that was scored."""
-        import pandas as pd
+        from keras_transfer.run.tables import PREDICTIONS_FILE, TEXTS, read_table, with_numbers
 
         if (self.folder / "predictions.jsonl").is_file():
+            import pandas as pd
+
             return pd.read_json(self.folder / "predictions.jsonl", lines=True)
-        texts = dict.fromkeys(("path", "label", "predicted"), str)
-        # a label may be empty, or be called NA
-        return pd.read_csv(self.folder / "predictions.csv", dtype=texts, keep_default_na=False)
+        table = read_table(self.folder / PREDICTIONS_FILE, TEXTS)
+        numbers = [column for column in table if column not in TEXTS]
+        return with_numbers(table, numbers, self.folder / PREDICTIONS_FILE)
 
     @property
     def predictor(self):
@@ -185,7 +191,7 @@ class Run(Showing):
     def reliability(self):
         """`reliability.json` as a dict: temperature, thresholds and what they cost; or empty."""
         file = self.folder / RELIABILITY
-        return json.loads(file.read_text()) if file.is_file() else {}
+        return read_json(file) if file.is_file() else {}
 
     def write_reliability(self, record, references):
         """Keep how far predictions can be relied on.

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from keras_transfer.errors import UserError
+from keras_transfer.run.tables import read_table
+
 SPLITS_FILE = "splits.csv"
 ROLES = {"trained": "trained it", "selected": "selected its epochs"}  # what a warning says of them
 
@@ -22,19 +25,18 @@ def write_roles(folder, table, selected_on):
 
 
 def read_splits(folder):
-    """`splits.csv` as a DataFrame of texts."""
-    import pandas as pd
+    """`splits.csv` as a DataFrame of texts; a UserError where it is gone or damaged.
 
-    return pd.read_csv(Path(folder) / SPLITS_FILE, dtype=str, keep_default_na=False)
+    Older ones have no `label` and no `group`.
+    """
+    return read_table(Path(folder) / SPLITS_FILE, ["path", "split", "sha256"])
 
 
 def read_roles(folder):
     """{sha256: role} of the examples in `splits.csv` that have one; empty without that file."""
     try:
-        table = read_splits(folder)
-    except (OSError, ValueError):  # none there, or somebody else's file of that name
-        return {}
-    if not {"role", "sha256"} <= set(table.columns):
+        table = read_table(Path(folder) / SPLITS_FILE, ["role", "sha256"])
+    except (OSError, UserError):  # none there, or somebody else's file of that name
         return {}
     table = table[table["role"].isin(ROLES)]
     return dict(zip(table["sha256"], table["role"], strict=True))

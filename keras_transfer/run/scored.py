@@ -9,9 +9,8 @@ import numpy as np
 from keras_transfer.errors import UserError
 from keras_transfer.model.keras_file import read_spec
 from keras_transfer.run.roles import SPLITS_FILE
+from keras_transfer.run.tables import PREDICTIONS_FILE, check_lengths, read_table, with_numbers
 from keras_transfer.tasks import load_task
-
-PREDICTIONS_FILE = "predictions.csv"
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,9 @@ class Scored:
     @cached_property
     def labels(self):
         """Labels (n,) as the task wants them."""
-        return self.task.read_labels(list(self.table["label"]), list(self.table["path"]))
+        labels = self.task.read_labels(list(self.table["label"]), list(self.table["path"]))
+        self.task.check_known(labels)
+        return labels
 
     @cached_property
     def targets(self):
@@ -72,12 +73,14 @@ def read_scored(run):
     if not task.tabular:
         return None
     numbers, file = _columns(task), run.folder / PREDICTIONS_FILE
-    splits = _read(run.folder / SPLITS_FILE, ["path", "split", "role", "sha256"])
-    found = _read(file, ["path", "split", "label", "predicted", *numbers])
+    splits = read_table(run.folder / SPLITS_FILE, ["path", "split", "role", "sha256"])
+    found = read_table(file, ["path", "split", "label", "predicted", *numbers])
+    found = with_numbers(found, numbers, file)
+    check_lengths(run, found)
     has_groups = "group" in splits
     splits = splits if has_groups else splits.assign(group="")
     trained = frozenset(splits["sha256"][splits["role"] == "trained"])
-    table = _joined(_with_numbers(found, numbers, file), splits, file)
+    table = _joined(found, splits, file)
     return Scored(run, spec, task, table, trained, has_groups)
 
 
@@ -89,29 +92,6 @@ def read_last_split(run):
 
 def _columns(task):
     return [f"{task.column}_{name}" for name in task.outputs]
-
-
-def _read(file, columns):
-    """A CSV file of the run as a DataFrame of text."""
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False)  # a class may be called NA
-    except FileNotFoundError:
-        raise UserError("a file of the run is gone", file, "Train it again") from None
-    except ValueError as error:
-        raise UserError("a file of the run is damaged", f"{file}: {error}") from None
-    missing = [column for column in columns if column not in table]
-    if missing:
-        raise UserError("a file of the run lacks a column", f"{file}: {missing[0]}")
-    return table
-
-
-def _with_numbers(table, columns, file):
-    try:
-        return table.astype(dict.fromkeys(columns, np.float64))
-    except ValueError as error:
-        raise UserError("a file of the run is damaged", f"{file}: {error}") from None
 
 
 def _joined(found, splits, file):

@@ -8,7 +8,7 @@ import numpy as np
 from keras_transfer import progress
 from keras_transfer.evaluate.neighbours import Neighbours
 from keras_transfer.inputs.common.arrays import as_tuple, from_tuple
-from keras_transfer.model.pooled import with_pooled_features
+from keras_transfer.model.pooled import POOL, with_pooled_features
 from keras_transfer.run.folder import REFERENCES
 from keras_transfer.runtimes.keras import KerasRuntime
 
@@ -40,8 +40,13 @@ def read_unlike_training(folder, model, spec):
     if UNLIKE not in spec.thresholds or not file.is_file():
         return None
     try:
-        with np.load(file) as kept:
-            return UnlikeTraining(model, kept["features"], spec.thresholds[UNLIKE])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        # a file that is no archive would stay open
+        with open(file, "rb") as opened, np.load(opened) as kept:
+            features = kept["features"]
+        size = model.get_layer(POOL).output.shape[-1]
+        if features.ndim != 2 or features.shape[1] != size or not np.isfinite(features).all():
+            raise ValueError(f"features {features.shape}, of this model (n, {size}) finite numbers")
+        return UnlikeTraining(model, features, spec.thresholds[UNLIKE])
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
         progress.warn(f"{file} is damaged, so nothing is called unlike training: {error}")
         return None

@@ -39,7 +39,10 @@ def plant_run(folder, task, table, predictions, selected_on="train", base="tiny"
     with zipfile.ZipFile(folder / "model.keras", "w") as archive:
         archive.writestr(MEMBER, spec_to_json(about))
     (folder / "config.json").write_text(make_config().to_json())
-    (folder / "metrics.json").write_text(json.dumps({"seconds": {"total": 12.0, "fit": 3.0}}))
+    splits = {split: {"n": len(found)} for split, found in predictions.items()}
+    examples = {"read": len(table), "skipped": 0}
+    metrics = {"splits": splits, "examples": examples, "seconds": {"total": 12.0, "fit": 3.0}}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
     info = {"state": "finished", "versions": versions(), "selected_on": selected_on}
     (folder / "run.json").write_text(json.dumps(info))
     return folder

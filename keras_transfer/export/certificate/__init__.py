@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from keras_transfer.environment import write_text
+from keras_transfer.environment import read_json, write_text
 
 CERTIFICATE = "certificate.json"
 
@@ -11,7 +11,7 @@ CERTIFICATE = "certificate.json"
 def read_certificate(folder):
     """What `certificate.json` in a folder of exports holds; empty where there is none."""
     file = Path(folder) / CERTIFICATE
-    return json.loads(file.read_text()) if file.exists() else {}
+    return read_json(file, ["files"]) if file.exists() else {}
 
 
 def record(folder, facts, entries=()):

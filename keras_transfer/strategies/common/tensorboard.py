@@ -13,6 +13,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
+from keras_transfer import progress
 from keras_transfer.environment import cannot_write
 from keras_transfer.errors import UserError
 from keras_transfer.evaluate.draws import is_score
@@ -26,6 +27,8 @@ def check_tensorboard(folder):
     """
     if folder is None:
         return
+    if not folder:
+        raise UserError("--tensorboard is empty", repr(folder), "Name a folder")
     if find_spec("tensorboard") is None:
         advice = "pip install 'keras_transfer[tensorboard]'"
         raise UserError("--tensorboard needs a package that is missing", "tensorboard", advice)
@@ -65,13 +68,7 @@ def scalars(folder, label):
         yield lambda row, step: None
         return
     name = re.sub(r"\W+", "-", label.lower())
-    with _writer(_new_folder(Path(folder), name)) as writer:
-
-        def write(row, step):
-            for tag, number in row.items():
-                writer.add_scalar(tag, number, step)
-            writer.flush()
-
+    with _writer(lambda: _new_folder(Path(folder), name)) as write:
         yield write
 
 
@@ -83,23 +80,56 @@ def write_scores(folder, splits):
     """
     if folder is None:
         return
-    with _writer(Path(folder)) as writer:
-        for split, scores in splits.items():
-            for name, score in scores.items():
-                for end in score if is_score(score) else ():
-                    if score[end] is not None:
-                        writer.add_scalar(f"{split}/{name}/{end}", score[end], 0)
+    row = {
+        f"{split}/{name}/{end}": score[end]
+        for split, scores in splits.items()
+        for name, score in scores.items()
+        for end in (score if is_score(score) else ())
+        if score[end] is not None
+    }
+    with _writer(lambda: Path(folder)) as write:
+        write(row, 0)
 
 
 @contextlib.contextmanager
-def _writer(folder):
+def _writer(make_folder):
+    """A function of (row of a history, step) that writes its numbers into a new file at once.
+
+    A full disk costs a remark and what would have been written: a training is worth more.
+    """
+    from tensorboard.compat import tf
     from tensorboard.summary import Writer
 
-    writer = Writer(str(folder))
+    writer = None
+
+    def attempt(act):
+        nonlocal writer
+        try:
+            act()
+        except (OSError, UserError, tf.errors.OpError) as error:
+            writer = None
+            progress.warn(f"no more is written for TensorBoard: {_first_line(error)}")
+
+    def begin():
+        nonlocal writer
+        writer = Writer(str(make_folder()))
+
+    def write(row, step):
+        for tag, number in row.items():
+            writer.add_scalar(tag, number, step)
+        writer.flush()
+
+    attempt(begin)
     try:
-        yield writer
+        yield lambda row, step: attempt(lambda: write(row, step)) if writer else None
     finally:
-        writer.close()
+        if writer:
+            attempt(lambda: writer.close())
+
+
+def _first_line(error):
+    """What an error says, in one line."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _new_folder(parent, name):
