@@ -7,6 +7,7 @@ chosen on one part and measured on the other. Of each way: the error rate there,
 its coverage from draw to draw.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,7 @@ from keras_transfer.train import check
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Compare counting errors with a fitted curve."""
+    """Compare counting errors with fitted curves."""
 
     sets: tuple[str, ...] = ("flowers5", "trashnet", "hymenoptera", "chest_xray")
     error_rates: tuple[float, ...] = (0.02, 0.05)
@@ -82,7 +83,11 @@ def by_counting(confidence, wrong, error_rate):
     return confidence[order][few[-1]] if len(few) else None
 
 
-WAYS = {"a fitted curve": choose_threshold, "counting errors": by_counting}
+WAYS = {
+    "a curve of errors and what confidences promise": choose_threshold,
+    "a curve of errors": functools.partial(choose_threshold, promised=0.0),
+    "counting errors": by_counting,
+}
 
 
 if __name__ == "__main__":

@@ -61,7 +61,8 @@ def test_the_wanted_error_rate_is_met_on_new_predictions(seed, rate):
 
 def test_the_ends_of_thresholds():
     confidence = np.linspace(0.5, 0.99, 50)
-    assert choose_threshold(confidence, np.zeros(50, bool), 0.0) == 0.0
+    assert choose_threshold(confidence, np.zeros(50, bool), 0.3) == 0.0
+    assert choose_threshold(confidence, np.zeros(50, bool), 0.0) is None  # nothing is certain
     assert choose_threshold(confidence, np.ones(50, bool), 0.4) is None
 
 

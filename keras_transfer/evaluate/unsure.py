@@ -11,24 +11,30 @@ from keras_transfer.evaluate.draws import LEAST_PROBABILITY, Draws
 from keras_transfer.evaluate.sample import score_shares
 
 PENALTY = 10.0  # C: next to none
+PROMISED = 1.0
+ENDS = (LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY)  # of a confidence
 USEFUL = 0.5  # a threshold that leaves more than half of the predictions to a person is no use
 
 
-def choose_threshold(confidence, wrong, error_rate):
+def choose_threshold(confidence, wrong, error_rate, promised=PROMISED):
     """The lowest threshold at which about `error_rate` of the predictions are wrong, or fewer.
 
     How often a prediction of some confidence is wrong comes from a logistic regression on the
-    log-odds of the confidence (Platt 1999): counting errors one by one lets more of them through,
-    and moves the threshold more from draw to draw (benchmarks/unsure.py).
+    log-odds of the confidence (Platt 1999). What the confidence itself promises counts in it as
+    much as the errors that were seen: after a temperature it is about right. Counting errors one by
+    one lets more of them through, and moves the threshold twice as far from draw to draw
+    (benchmarks/unsure.py).
 
     Args:
         confidence: (n,), on examples that did not train the model; wrong: bool (n,).
+        promised: how much what the confidence promises counts beside the errors seen.
 
     Returns:
         A number, 0 where all may be kept; None where no threshold keeps errors so few.
     """
     kept = np.sort(confidence)[::-1]
-    errors = np.cumsum(_error_probability(confidence, wrong, kept)) / np.arange(1, len(kept) + 1)
+    likely = _error_probability(confidence, wrong, promised, kept)
+    errors = np.cumsum(likely) / np.arange(1, len(kept) + 1)
     # predictions of one confidence are kept or refused together
     ends = np.flatnonzero(np.diff(kept, append=-1.0))
     few = ends[errors[ends] <= error_rate]
@@ -37,18 +43,22 @@ def choose_threshold(confidence, wrong, error_rate):
     return float(kept[few[-1]]) if few[-1] < len(kept) - 1 else 0.0
 
 
-def _error_probability(confidence, wrong, at):
+def _error_probability(confidence, wrong, promised, at):
     """How likely predictions with the confidences `at` (m,) are wrong."""
     from sklearn.linear_model import LogisticRegression
 
-    if wrong.all() or not wrong.any():
-        return np.full(len(at), float(wrong.all()))
-    fitted = LogisticRegression(C=PENALTY).fit(_log_odds(confidence), wrong)
+    every = np.ones(len(wrong), bool)
+    odds, doubt = _log_odds(confidence), 1.0 - np.clip(confidence, *ENDS)
+    fitted = LogisticRegression(C=PENALTY).fit(
+        np.concatenate([odds, odds, odds]),
+        np.concatenate([wrong, every, ~every]),
+        np.concatenate([every, promised * doubt, promised * (1.0 - doubt)]),
+    )
     return fitted.predict_proba(_log_odds(at))[:, 1]
 
 
 def _log_odds(confidence):
-    clipped = np.clip(confidence, LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY)
+    clipped = np.clip(confidence, *ENDS)
     return np.log(clipped / (1.0 - clipped))[:, None]
 
 
