@@ -43,9 +43,9 @@ def main():
         for rate in asked.error_rates:
             for way, choose in WAYS.items():
                 found = [
-                    draw(*known[s], choose, rate, s, d)
-                    for s in range(len(known))
-                    for d in range(asked.draws)
+                    draw(*sample, choose, rate, number)
+                    for sample in known
+                    for number in range(asked.draws)
                 ]
                 error, coverage = np.array(found).T
                 figures[f"{name}, {rate:g}, {way}"] = {
