@@ -1,6 +1,7 @@
 """Temperature, unsure and unlike training: settled on predictions for unseen examples only."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -216,8 +217,6 @@ DAMAGE = {
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_damaged_features_cost_a_remark_only(finished, tmp_path, capsys, damage):
-    import shutil
-
     run, photos = finished
     copy = tmp_path / "copy"
     shutil.copytree(run.folder, copy)
@@ -244,3 +243,17 @@ def test_an_error_rate_that_cannot_be_reached_is_named(tmp_path, capsys):
     run = kt.transfer((pixels, labels), out=tmp_path / "run", export=False, **settings_)
     assert not run.reliability["unsure"]["useful"]
     assert "--error-rate 0" in capsys.readouterr().err
+
+
+def test_a_threshold_that_cannot_be_chosen_does_not_cost_the_training(tmp_path, capsys):
+    """A holdout of one class, here a val that selects since there is a test."""
+    splits = {"train": 8, "val": 6, "test": 6}
+    photos = plant_classes(tmp_path, splits)
+    for kind in sorted((photos / "train").iterdir())[2:]:  # two classes are enough
+        for split in splits:
+            shutil.rmtree(photos / split / kind.name)
+    shutil.rmtree(sorted((photos / "val").iterdir())[0])
+    knobs = {"hidden_units": 4, "epochs": 1, "at_specificity": 0.9, "export": False}
+    run = kt.transfer(photos, out=tmp_path / "run", **{**SHORT, "quiet": False}, **knobs)
+    assert run.reliability["thresholds"] == {}
+    assert "no threshold is chosen: a threshold needs held-out examples" in capsys.readouterr().err

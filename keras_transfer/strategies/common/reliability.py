@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_transfer import progress
+from keras_transfer.errors import UserError
 from keras_transfer.evaluate.unsure import choose_threshold, is_useful, score_threshold
 from keras_transfer.inputs.common.arrays import take
 from keras_transfer.model.cut import cut
@@ -47,7 +48,7 @@ def settle(fitted, dataset, features, config):
     targets = take(dataset.targets, unseen.indices)
     temperature, predictions = _temperature(fitted.model, task, targets, unseen)
     unsure = _unsure(dataset, unseen, targets, predictions, config)
-    chosen = task.choose_thresholds(targets, predictions, config)
+    chosen = _task_thresholds(task, targets, predictions, config)
     distant = None
     if unseen.distances is not None:
         distant = {
@@ -70,6 +71,18 @@ def settle(fitted, dataset, features, config):
     if distant:
         thresholds["unlike_training"] = distant["threshold"]
     return Reliability(record, thresholds, distant and _references(fitted.model, dataset, features))
+
+
+def _task_thresholds(task, targets, predictions, config):
+    """What the task decides by; a warning where these examples do not allow it.
+
+    Settings were checked before training; what was trained since is worth more than a threshold.
+    """
+    try:
+        return task.choose_thresholds(targets, predictions, config)
+    except UserError as error:
+        progress.warn(f"no threshold is chosen: {error}")
+        return {}
 
 
 def _temperature(model, task, targets, unseen):
