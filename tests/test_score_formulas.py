@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
@@ -66,6 +66,7 @@ def plain_calibration_error(confidence, right, bins=15):
 
 @settings(max_examples=60, deadline=None)
 @given(seed=SEEDS, n=st.integers(1, 60), width=st.sampled_from([2, 3, 4, 12]))
+@example(seed=1, n=2, width=3)  # the calibration error of two examples
 def test_classification(seed, n, width):
     labels, likely, rng = random_classes(seed, n, width)
     groups = rng.integers(0, 1 + n // 2, n) if rng.random() < 0.5 else None

@@ -123,10 +123,10 @@ class Sample:
         return with_interval(self.value(name), *map(number, (low[0], high[0])))
 
     def distance(self, name, noise):
-        """Of a distance from 0, which chance makes larger, and in a draw again.
+        """Of a distance in 0..1, which chance makes larger, and in a draw again.
 
         The low end takes off all that chance can add, what it adds where the true distance is 0;
-        the high end only what it adds to the draws. Neither is below 0.
+        the high end only what it adds to the draws. Neither leaves 0..1.
 
         Args:
             noise: of the statistic that says how far a draw is from the examples themselves.
@@ -135,7 +135,8 @@ class Sample:
         low, high = percentiles(drawn, self.units)
         if low is not None:
             least = value - self.drawn[noise].mean() - student(self.units) * drawn.std()
-            low, high = max(0.0, float(least)), high - 2 * float(drawn.mean() - value)
+            high = min(1.0, high - 2 * float(drawn.mean() - value))
+            low = max(0.0, float(least))
         return with_interval(value, low, high)
 
 
