@@ -99,7 +99,7 @@ def test_the_temperature_that_was_put_in_is_found(temperature, seed):
     targets = (true.cumsum(axis=1) > generator.uniform(size=(4000, 1))).argmax(axis=1)
     sharp = np.exp(logits * temperature)
     found = fit_temperature(task, targets, sharp / sharp.sum(axis=1, keepdims=True))
-    assert found == pytest.approx(temperature, rel=0.15)
+    assert found == pytest.approx(temperature, rel=0.3)
 
 
 @settings(max_examples=25, deadline=None)
