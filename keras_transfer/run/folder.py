@@ -12,7 +12,6 @@ from keras_transfer.run.showing import Showing
 
 PARTIAL = ".partial"
 RELIABILITY = "reliability.json"
-REFERENCES = "training_features.npz"  # what new examples are compared with
 CHECK = "check.npz"  # examples on which an export must predict as the model does
 
 
@@ -204,6 +203,8 @@ class Run(Showing):
         if record:
             self.write_text(RELIABILITY, json.dumps(record, indent=2) + "\n")
         if references is not None:
+            from keras_transfer.run.unlike_training import REFERENCES
+
             np.savez(self.folder / REFERENCES, features=references)
 
     @property

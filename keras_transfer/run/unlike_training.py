@@ -9,9 +9,9 @@ from keras_transfer import progress
 from keras_transfer.evaluate.neighbours import Neighbours
 from keras_transfer.inputs.common.arrays import as_tuple, from_tuple
 from keras_transfer.model.pooled import POOL, with_pooled_features
-from keras_transfer.run.folder import REFERENCES
 from keras_transfer.runtimes.keras import KerasRuntime
 
+REFERENCES = "training_features.npz"  # in a run: what new examples are compared with
 UNLIKE = "unlike_training"  # in `ModelSpec.thresholds`
 
 
