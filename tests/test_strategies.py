@@ -297,3 +297,17 @@ def test_settings_without_meaning_together_are_refused(knobs, message):
 def test_recipes_give_small_sets_their_steps(recipe, examples, epochs):
     assert recipe(examples, 32).epochs == epochs
     assert recipe(32, 32).epochs >= recipes.LEAST_STEPS
+
+
+def test_a_loss_that_is_lost_on_the_holdout_alone_is_named_so():
+    dataset = tiny_dataset()
+    broken = replace(dataset, task=_LostOnHoldout(dataset.task.outputs))
+    with pytest.raises(UserError, match="on the holdout after epoch 1"):
+        trained("fine_tuning", broken, trainable="last:2", epochs=2, augment="none")
+
+
+class _LostOnHoldout(Classification):
+    """A task whose judgement is no number, while its loss in training is."""
+
+    def brier_scores(self, targets, predictions):
+        return np.full(len(targets), np.nan)

@@ -136,7 +136,7 @@ class _BestKeeper:
         self.model, self.plan, self.advance, self.write = model, plan, advance, write
         self.judged, self.select = judged, select
         self.history, self.best, self.best_loss, self.weights = [], 0, math.inf, None
-        self.lost = None  # the step after which the loss was no number
+        self.lost, self.finite = None, True  # the step whose loss was no number
         self.begun = time.monotonic()
 
     def step_ended(self, step, logs):
@@ -154,6 +154,7 @@ class _BestKeeper:
         whole = math.isinf(self.plan.patience) and math.isinf(self.plan.deadline)
         loss = -row["epoch"] if whole else row.get("holdout_loss", -row["epoch"])
         finite = math.isfinite(row["loss"]) and math.isfinite(row.get("holdout_loss", 0.0))
+        self.finite = finite
         if finite and loss < self.best_loss:
             self.best, self.best_loss = row["epoch"], loss
             self.weights = [variable.numpy() for variable in self.model.weights]
@@ -172,11 +173,13 @@ class _BestKeeper:
         """Put the best weights into the model; say where training went wrong."""
         rate = self.plan.learning_rate
         advice = f"Try --learning-rate {rate / 10:g}"
-        step = f"in step {self.lost} of epoch {len(self.history)}"
+        # a loss may be lost on the holdout alone: then no step was
+        step = f"in step {self.lost} of" if self.lost else "on the holdout after"
+        step = f"{step} epoch {len(self.history)}"
         if self.weights is None:
             found = f"{step}, at a learning rate of {rate:g}"
             raise UserError("training went wrong: the loss is no finite number", found, advice)
-        if self.lost is not None:
+        if not self.finite:
             progress.warn(
                 f"the loss is no finite number {step}: the weights of epoch {self.best} are kept. "
                 f"{advice}"
