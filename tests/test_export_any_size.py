@@ -9,7 +9,7 @@ from keras_transfer.export import open_export
 from keras_transfer.export.common.network import Network
 from keras_transfer.export.common.writing import any_size
 from keras_transfer.export.saved_model import write
-from keras_transfer.inputs.image.reading import resize_pixels
+from keras_transfer.inputs.image.resizing import resize_pixels
 from tests.support.tiny import (
     SIZE,
     export_model,

@@ -12,7 +12,8 @@ from PIL import Image
 from keras_transfer.backend import load_tensorflow
 from keras_transfer.export.common.network import Network
 from keras_transfer.export.saved_model import write
-from keras_transfer.inputs.image.reading import RESIZES, load_image
+from keras_transfer.inputs.image.reading import load_image
+from keras_transfer.inputs.image.resizing import RESIZES
 from tests.support.tiny import (
     NAMES,
     SIZE,

@@ -9,7 +9,7 @@ from keras_transfer.data.examples import read_examples
 from keras_transfer.data.sources import arrays
 from keras_transfer.data.sources.specs import is_in_memory, read_source
 from keras_transfer.errors import UserError
-from keras_transfer.inputs.image.reading import resize_pixels
+from keras_transfer.inputs.image.resizing import resize_pixels
 from tests.support.planting import plant, refusal
 from tests.support.tiny import image_spec
 

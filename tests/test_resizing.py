@@ -8,7 +8,8 @@ from PIL import Image
 
 from keras_transfer.backend import load_tensorflow
 from keras_transfer.errors import UserError
-from keras_transfer.inputs.image import reading as images
+from keras_transfer.inputs.image import resizing as images
+from keras_transfer.inputs.image.reading import load_image
 from tests.support.odd_images import (
     noise,
     png_bytes,
@@ -29,6 +30,19 @@ def test_squeeze_is_pillows_antialiased_bilinear():
     ours = images.resize_pixels(pixels, 64).numpy()
     theirs = Image.fromarray(pixels).resize((64, 64), Image.Resampling.BILINEAR)
     assert np.abs(ours - np.asarray(theirs)).max() <= 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.integers(1, 400),
+    columns=st.integers(1, 400),
+    size=st.integers(1, 100),
+    seed=st.integers(0, 2**31),
+)
+def test_squeeze_is_tensorflows_antialiased_resizing_bit_for_bit(rows, columns, size, seed):
+    pixels = np.random.default_rng(seed).integers(0, 256, (rows, columns, 3), dtype=np.uint8)
+    theirs = load_tensorflow().image.resize(pixels, (size, size), antialias=True).numpy()
+    assert (images.resize_pixels(pixels, size).numpy() == np.clip(np.round(theirs), 0, 255)).all()
 
 
 def test_crop_takes_the_middle_and_pad_keeps_all():
@@ -61,7 +75,7 @@ def test_resizing_is_the_same_in_a_graph_a_dataset_and_a_saved_model(how, tmp_pa
     tf = load_tensorflow()
     pixels = noise(75, 50)
     expected = images.resize_pixels(pixels, 24, how).numpy()
-    assert (images.load_image(png_bytes(pixels), 24, how) == expected).all()
+    assert (load_image(png_bytes(pixels), 24, how) == expected).all()
     dataset = tf.data.Dataset.from_tensors(pixels).map(lambda p: images.resize_pixels(p, 24, how))
     assert (next(dataset.as_numpy_iterator()) == expected).all()
     assert dataset.element_spec.shape == (24, 24, 3)
@@ -79,13 +93,13 @@ def test_a_image_of_the_right_size_stays_as_it_is():
     pixels = noise(48, 48)
     for how in images.RESIZES:
         assert (images.resize_pixels(pixels, 48, how).numpy() == pixels).all()
-        assert (images.load_image(png_bytes(pixels), 48, how) == pixels).all()
+        assert (load_image(png_bytes(pixels), 48, how) == pixels).all()
 
 
 def test_unknown_resize_offers_the_nearest():
     for refuse in (
         lambda: images.resize_pixels(quarters(), 8, "squeez"),
-        lambda: images.load_image(png_bytes(quarters()), 8, "squeez"),
+        lambda: load_image(png_bytes(quarters()), 8, "squeez"),
     ):
         with pytest.raises(UserError, match="Did you mean squeeze"):
             refuse()

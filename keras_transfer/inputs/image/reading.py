@@ -1,21 +1,18 @@
 """One image, the same everywhere: in training, evaluation, prediction and export."""
 
-import functools
 import threading
 from pathlib import Path
 
-from keras_transfer.backend import load_tensorflow
-from keras_transfer.errors import ExampleError, unknown_name
+from keras_transfer.errors import ExampleError
 from keras_transfer.inputs.image.decoders import (
     boxed_kind,
     decode_carefully,
     decode_fast,
     open_image,
 )
+from keras_transfer.inputs.image.resizing import compiled_resize
 
 MAX_PIXELS = 200_000_000
-PAD_GREY = 127  # the middle of 0..255: near nothing once a base has scaled it
-RESIZES = ("squeeze", "crop", "pad")
 ENDINGS = {  # kind of image: endings of its files
     "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "png": (".png",),
@@ -94,61 +91,10 @@ def load_image(source, size, how="squeeze", max_pixels=MAX_PIXELS, resize_filter
 def load_with_shape(source, size, how, max_pixels, resize_filter):
     """(what `load_image` gives, the height and width that the image had)."""
     with _compiling:  # two threads that load TensorFlow at once would lose stderr for good
-        resize = _compiled_resize(size, how, resize_filter)
+        resize = compiled_resize(size, how, resize_filter)
     pixels = source if hasattr(source, "dtype") else read_image(source, max_pixels)
     shape = pixels.shape[:2]
     return (pixels if shape == (size, size) else resize(pixels).numpy()), shape
-
-
-def resize_pixels(pixels, size, how="squeeze", resize_filter="antialias"):
-    """Make one image square, with bilinear resizing.
-
-    TensorFlow operations only, so that tf.data and a SavedModel compute the very same.
-
-    Args:
-        pixels: (height, width, 3), uint8 or float, 0..255; an array or a tensor.
-        how: "squeeze" (the shape is not kept), "crop" (the middle square), "pad" (bars of grey).
-        resize_filter: "antialias", or "plain": what phones and OpenCV do, which skips pixels of
-            what it makes smaller.
-
-    Returns: float32 tensor (size, size, 3) of whole numbers 0..255: uint8 stores it exactly.
-    """
-    if how not in RESIZES:
-        raise unknown_name("resize", how, RESIZES)
-    tf = load_tensorflow()
-    pixels = tf.convert_to_tensor(pixels)
-    height, width = tf.shape(pixels)[0], tf.shape(pixels)[1]
-    target = (size, size)
-    if how == "crop":
-        # Cut first: the same square, without ever enlarging what is cut away.
-        side = tf.minimum(height, width)
-        top, left = (height - side) // 2, (width - side) // 2
-        pixels = pixels[top : top + side, left : left + side]
-    elif how == "pad":
-        long = tf.cast(tf.maximum(height, width), tf.float64)
-        sides = tf.cast(tf.stack([height, width]), tf.float64) * size / long
-        target = tf.maximum(tf.cast(tf.round(sides), tf.int32), 1)
-    pixels = tf.image.resize(pixels, target, antialias=resize_filter == "antialias")
-    pixels = tf.clip_by_value(tf.round(pixels), 0.0, 255.0)
-    if how == "pad":
-        spare = size - target
-        before = spare // 2
-        bars = tf.stack([before, spare - before], axis=1)
-        pixels = tf.pad(pixels, tf.concat([bars, [[0, 0]]], axis=0), constant_values=PAD_GREY)
-    return tf.ensure_shape(pixels, (size, size, 3))
-
-
-@functools.cache
-def _compiled_resize(size, how, resize_filter):
-    """`resize_pixels` to uint8 as one graph: half the overhead of single operations."""
-    tf = load_tensorflow()
-
-    def resize(pixels):
-        with tf.device("CPU:0"):  # a GPU would cost a round trip an image
-            return tf.cast(resize_pixels(pixels, size, how, resize_filter), tf.uint8)
-
-    signature = [tf.TensorSpec((None, None, 3), tf.uint8)]
-    return tf.function(resize, signature, autograph=False).get_concrete_function()
 
 
 def _read_bytes(source):

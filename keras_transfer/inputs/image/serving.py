@@ -1,6 +1,6 @@
 """How a SavedModel takes images: whole encoded files, or pixels of any size."""
 
-from keras_transfer.inputs.image.reading import resize_pixels
+from keras_transfer.inputs.image.resizing import resize_pixels
 
 DIFFERENCES = (  # what the decoder inside does otherwise than training
     "EXIF rotation is ignored: turn images before sending them",
