@@ -18,13 +18,14 @@ from keras_transfer.bases.table import find_base
 from keras_transfer.config import make_config
 from keras_transfer.data.dataset import Holdout, make_dataset
 from keras_transfer.data.examples import Examples
+from keras_transfer.data.raw_inputs import RawInputs
 from keras_transfer.features.store import FeatureStore
 from keras_transfer.inputs import find_modality
 from keras_transfer.model.cut import cut
 from keras_transfer.model.factory import build_model
 from keras_transfer.model.trainable import set_trainable
 from keras_transfer.strategies.common.gradient import Schedule, train_by_gradient
-from keras_transfer.strategies.common.inputs import raw_inputs, stored_inputs
+from keras_transfer.strategies.common.inputs import StoredInputs
 from keras_transfer.tasks import make_task
 
 STAGES = {"vgg16": "block5", "resnet50": "conv5", "efficientnet_lite0": "block7"}
@@ -75,9 +76,9 @@ def train(base, asked, stored):
     if stored:
         prefix, network = cut(model)
         every = np.arange(len(dataset.examples))
-        fetch = stored_inputs(prefix, dataset, FeatureStore(), every)
+        fetch = StoredInputs(prefix, dataset, FeatureStore(), every)
     else:
-        network, fetch = model, raw_inputs(dataset.examples, [None])
+        network, fetch = model, RawInputs(dataset.examples, [None])
     plan, label = Schedule(asked.epochs, 1e-4), "stored" if stored else "uncut"
     return train_by_gradient(network, fetch, dataset, fit, select, config, plan, label)[0]
 

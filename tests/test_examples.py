@@ -7,7 +7,7 @@ from PIL import Image
 from keras_transfer.config import make_config
 from keras_transfer.data import examples as room
 from keras_transfer.data.examples import check_skipped, read_examples
-from keras_transfer.data.pipeline import evaluation_batches, training_batches
+from keras_transfer.data.pipeline import arrays_source, evaluation_batches, training_batches
 from keras_transfer.data.sources.specs import read_source
 from keras_transfer.errors import UserError
 from keras_transfer.inputs.image.augmentation import AUGMENTATIONS, DRAWS, augment, draw
@@ -94,9 +94,8 @@ def steps_of(seed, epochs=3, count=10):
     values = np.arange(count, dtype=np.float32)
     inputs, config = np.stack([values, values], axis=1), make_config(seed=seed, batch_size=4)
     targets = values.astype(np.int64)
-    batches, steps = training_batches(
-        lambda indices, epoch: inputs[indices], PAIRS, targets, values, config, epochs
-    )
+    source = arrays_source(lambda indices, epoch: inputs[indices], PAIRS)
+    batches, steps = training_batches(source, np.arange(count), targets, values, config, epochs)
     return [[np.asarray(part) for part in batch] for batch in batches], steps
 
 
@@ -125,7 +124,8 @@ def test_mixup_mixes_inputs_and_targets_alike():
     config = make_config(batch_size=4, mixup=0.5)
     inputs = np.stack([values, 2 * values], axis=1)
     ones = np.ones(10, np.float32)
-    batches, _ = training_batches(lambda i, epoch: inputs[i], PAIRS, values, ones, config, 3)
+    source = arrays_source(lambda indices, epoch: inputs[indices], PAIRS)
+    batches, _ = training_batches(source, np.arange(10), values, ones, config, 3)
     seen = np.concatenate([np.asarray(target) for _, target, _ in batches])
     assert not set(seen.round(3)) <= set(values)
     assert seen.min() >= 0

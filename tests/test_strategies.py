@@ -12,13 +12,14 @@ from keras_transfer.backend import load_keras
 from keras_transfer.config import make_config
 from keras_transfer.data.dataset import draw_holdout, make_dataset
 from keras_transfer.data.examples import Examples
+from keras_transfer.data.raw_inputs import RawInputs
 from keras_transfer.errors import UserError
 from keras_transfer.features.predicting import predict_with_features
 from keras_transfer.features.store import FeatureStore
 from keras_transfer.model.factory import build_model
 from keras_transfer.strategies import check_strategy, find_strategy
 from keras_transfer.strategies.common import recipes
-from keras_transfer.strategies.common.inputs import raw_inputs, stored_inputs, views_of
+from keras_transfer.strategies.common.inputs import StoredInputs, views_of
 from keras_transfer.strategies.common.judging import (
     Judgement,
     clearly_better,
@@ -163,8 +164,8 @@ def test_stored_and_unstored_training_see_the_same_views(shuffled):
         indices = np.random.default_rng(0).permutation(indices)
     pixels = keras.Input((32, 32, 3), name="pixels")
     same = keras.Model(pixels, keras.layers.Rescaling(1.0)(pixels), name="same_prefix")
-    stored = stored_inputs(same, dataset, FeatureStore(), np.arange(18), views, np.arange(18))
-    raw = raw_inputs(dataset.examples, views)
+    stored = StoredInputs(same, dataset, FeatureStore(), np.arange(18), views, np.arange(18))
+    raw = RawInputs(dataset.examples, views)
     plain = dataset.examples.batch(indices)
     for epoch in (0, 1, 5):
         one, other = stored(indices, epoch), raw(indices, epoch)

@@ -1,94 +1,186 @@
-"""tf.data pipelines: one for training (shuffled, mixed), one for evaluation (in order, whole)."""
+"""tf.data pipelines: one for training (shuffled, mixed), one for evaluation (in order, whole).
+
+A little numpy decides what a training step holds: which examples, and which views of them. The work
+on examples (reading, decoding, resizing, augmentation) is TensorFlow's own operations, as many at
+once as the machine can do.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from keras_transfer.backend import load_tensorflow
-from keras_transfer.inputs.common.arrays import as_tuple, count, each, take
+from keras_transfer.inputs.common.arrays import as_tuple, each, from_tuple
+
+AHEAD = 2  # batches that lie ready: more bring nothing and cost memory
 
 
-def training_batches(fetch, signature, targets, weights, config, epochs):
+class Source(NamedTuple):
+    """What a training pipeline is fed from.
+
+    Attributes:
+        kinds: (shape, dtype) of each array that `numbers` gives, without the axis of examples.
+        numbers: indices int64 (n,), epoch -> a tuple of arrays (n, ...). It is numpy and runs one
+            step at a time, so it should do little.
+        load: the tensors of one example -> a tuple of others, many examples at once; None where
+            there is nothing to load.
+        finish: the tensors of a batch -> the model's inputs, a list of tensors (n, ...).
+    """
+
+    kinds: list
+    numbers: Callable
+    load: Callable | None
+    finish: Callable
+
+
+def arrays_source(fetch, signature):
+    """The Source of inputs that numpy has at hand.
+
+    Args:
+        fetch: indices int64 (n,), epoch -> inputs (n, ...).
+        signature: (shape, dtype) of each input, without the axis of examples.
+    """
+    fetched = lambda indices, epoch: as_tuple(fetch(indices, epoch))  # noqa: E731
+    return Source(list(signature), fetched, None, lambda *inputs: list(inputs))
+
+
+def training_batches(source, indices, targets, weights, config, epochs, devices=1):
     """A tf.data.Dataset of (inputs, targets, weights) for all epochs, another order in each.
 
     What a step holds is a function of the seed and the step's number alone, so that two runs
     see the same, and one that goes on sees what it would have seen.
 
     Args:
-        fetch: indices int64 (n,), epoch -> inputs (n, ...): raw examples or stored features.
-        signature: (shape, dtype) of each input, without the batch.
+        source: Source; indices: of the examples to train on (n,).
         targets: arrays (n, ...); weights: (n,).
         config: gives `batch_size`, `seed` and `mixup`.
         epochs: how many to lay out.
+        devices: among how many a batch is shared. It is filled up to a multiple of them by
+            examples of weight 0, so that the mean over devices is that over the batch.
 
     Returns:
         (the tf.data.Dataset, steps an epoch). The last batch of an epoch may be smaller.
     """
-    total, batch_size = count(targets), min(config.batch_size, count(targets))
-    steps = -(-total // batch_size)
+    tf = load_tensorflow()
+    step = _Step(source, np.asarray(indices), as_tuple(targets), weights, config)
+    dataset = tf.data.Dataset.range(step.count * epochs).map(
+        lambda number: _call_numpy(tf, step.numbers, number, step.kinds), 2, deterministic=True
+    )
+    if source.load:
+        dataset = dataset.unbatch().map(
+            lambda *tensors: step.loaded(*tensors), tf.data.AUTOTUNE, deterministic=True
+        )
+        # a short batch was filled up, so that all are of one size here
+        dataset = dataset.batch(step.batch_size, drop_remainder=True)
+    dataset = dataset.map(
+        lambda *tensors: step.finished(tf, tensors, devices), tf.data.AUTOTUNE, deterministic=True
+    )
+    return dataset.prefetch(AHEAD), step.count
 
-    def load(step):
-        epoch, place = divmod(int(step), steps)
-        order = np.random.default_rng([config.seed, epoch]).permutation(total)
-        indices = order[place * batch_size : (place + 1) * batch_size]
-        batch = fetch(indices, epoch), take(targets, indices), weights[indices]
-        if config.mixup:
-            generator = np.random.default_rng([config.seed, epoch, place, 1])
-            batch = mixed(batch, generator.beta(config.mixup, config.mixup, len(indices)))
-        return batch
 
-    kinds = [(a.shape[1:], a.dtype) for a in (*as_tuple(targets), weights)]
-    return _dataset(load, steps * epochs, [*signature, *kinds], len(signature)), steps
+class _Step:
+    """What is done for one step of training, in its parts."""
+
+    def __init__(self, source, indices, targets, weights, config):
+        self.source, self.indices, self.targets, self.weights = source, indices, targets, weights
+        self.seed, self.mixup = config.seed, config.mixup
+        self.batch_size = min(config.batch_size, len(indices))
+        self.count = -(-len(indices) // self.batch_size)
+        known = [(array.shape[1:], array.dtype) for array in (*targets, weights)]
+        # of mixing, and whether an example is there only to fill up
+        self.kinds = [*source.kinds, *known, ((), np.float32), ((), np.bool_)]
+        self.known = len(known) + 2
+
+    def numbers(self, step):
+        """Arrays of one step: the source's own, targets, weights, shares of mixing, what counts."""
+        epoch, place = divmod(int(step), self.count)
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.indices))
+        drawn = order[place * self.batch_size : (place + 1) * self.batch_size]
+        shares = np.ones(len(drawn))
+        if self.mixup:
+            generator = np.random.default_rng([self.seed, epoch, place, 1])
+            shares = generator.beta(self.mixup, self.mixup, len(drawn))
+        filled = np.resize(drawn, self.batch_size) if self.source.load else drawn
+        counts = np.arange(len(filled)) < len(drawn)
+        arrays = (*self.targets, self.weights)
+        known = [*(array[filled] for array in arrays), np.resize(shares, len(filled)), counts]
+        return [*self.source.numbers(self.indices[filled], epoch), *known]
+
+    def loaded(self, *tensors):
+        """The tensors of one example, once it is loaded."""
+        return (*self.source.load(*tensors[: -self.known]), *tensors[-self.known :])
+
+    def finished(self, tf, tensors, devices):
+        """(inputs, targets, weights) of a batch."""
+        real = tf.reduce_sum(tf.cast(tensors[-1], tf.int32))
+        *tensors, shares = [tensor[:real] for tensor in tensors[:-1]]
+        inputs = self.source.finish(*tensors[: 2 - self.known])
+        *targets, weights = tensors[2 - self.known :]
+        if self.mixup:
+            inputs, targets, (weights,) = (
+                [mixed(tf, one, shares) for one in part] for part in (inputs, targets, [weights])
+            )
+        if devices > 1:
+            inputs, targets, weights = _shared(tf, inputs, targets, weights, real, devices)
+        return from_tuple(list(inputs)), from_tuple(list(targets)), weights
 
 
-def mixed(batch, shares):
+def mixed(tf, tensor, shares):
     """Each example of a batch mixed with that at its mirror place (MixUp: arXiv:1710.09412).
 
     Args:
-        batch: a tuple of arrays (n, ...), or tuples of them; shares: (n,), of its own in each.
+        tensor: (n, ...); shares: float32 (n,), of its own in each.
+
+    Returns: float32 (n, ...).
     """
+    own = tf.reshape(shares, [-1, *[1] * (len(tensor.shape) - 1)])
+    tensor = tf.cast(tensor, tf.float32)
+    return own * tensor + (1.0 - own) * tf.reverse(tensor, [0])
 
-    def mix(array):
-        own = shares.astype(np.float32).reshape(-1, *[1] * (array.ndim - 1))
-        return (own * array + (1 - own) * array[::-1]).astype(np.float32)
 
-    return tuple(each(mix, part) for part in batch)
+def _shared(tf, inputs, targets, weights, count, devices):
+    """A batch of `count` examples that `devices` share evenly: the rest weighs nothing.
+
+    Each device takes the mean over its part, the rest counted; what weighs something weighs as
+    much more.
+    """
+    whole = -(-count // devices) * devices
+    places = tf.range(whole) * tf.cast(tf.range(whole) < count, tf.int32)
+    inputs, targets = ([tf.gather(one, places) for one in part] for part in (inputs, targets))
+    more = tf.cast(whole, tf.float32) / tf.cast(count, tf.float32)
+    return inputs, targets, tf.pad(weights * more, [[0, whole - count]])
 
 
 def evaluation_batches(examples, indices, batch_size):
     """Batches of the examples at `indices`, in order, none dropped: arrays, or tuples of them."""
-    indices = np.asarray(indices)
+    tf, indices = load_tensorflow(), np.asarray(indices)
 
     def load(start):
-        return (examples.batch(indices[int(start) * batch_size :][:batch_size]),)
+        return as_tuple(examples.batch(indices[int(start) * batch_size :][:batch_size]))
 
     kinds = [(tensor.shape, tensor.dtype) for tensor in examples.spec.tensors]
-    for (inputs,) in _dataset(load, -(-len(indices) // batch_size), kinds, len(kinds)):
-        yield each(lambda tensor: tensor.numpy(), inputs)
+    dataset = tf.data.Dataset.range(-(-len(indices) // batch_size)).map(
+        lambda start: _call_numpy(tf, load, start, kinds), 2, deterministic=True
+    )
+    for tensors in dataset.prefetch(AHEAD):
+        yield each(lambda tensor: tensor.numpy(), from_tuple(list(tensors)))
 
 
-def _dataset(load, steps, kinds, inputs):
-    """A tf.data.Dataset of what `load` gives for each step, as flat arrays regrouped.
+def _call_numpy(tf, function, argument, kinds):
+    """What a function of numpy gives, as tensors (n, ...): a tuple.
 
     Args:
-        kinds: (shape, dtype) of each array in turn; inputs: how many of them are inputs.
+        kinds: (shape, dtype) of each array, without the axis of examples.
     """
-    tf = load_tensorflow()
     types = [np.dtype(dtype) for _, dtype in kinds]
 
-    def flat(step):
-        arrays = [array for part in load(step) for array in as_tuple(part)]
+    def flat(number):
+        arrays = function(number)
         return [np.ascontiguousarray(a, t) for a, t in zip(arrays, types, strict=True)]
 
-    def regroup(tensors):
-        return tuple(tensors) if len(tensors) > 1 else tensors[0]
-
-    def batch(step):
-        tensors = tf.numpy_function(flat, [step], [tf.as_dtype(t) for t in types], stateful=False)
-        for tensor, (shape, _) in zip(tensors, kinds, strict=True):
-            tensor.set_shape((None, *shape))
-        groups = [tensors[:inputs], tensors[inputs:-1], tensors[-1:]]
-        if inputs == len(kinds):
-            groups = [tensors]
-        return tuple(regroup(group) for group in groups if group)
-
-    dataset = tf.data.Dataset.range(steps).map(batch, num_parallel_calls=2, deterministic=True)
-    return dataset.prefetch(2)
+    outputs = [tf.as_dtype(one) for one in types]
+    tensors = tf.numpy_function(flat, [argument], outputs, stateful=False)
+    for tensor, (shape, _) in zip(tensors, kinds, strict=True):
+        tensor.set_shape((None, *shape))
+    return tuple(tensors)

@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 from keras_transfer.backend import gpus, load_keras
 
-TABLE_SCHEMA = 1  # to be raised when decoding, resizing or augmentation give other numbers
+TABLE_SCHEMA = 2  # to be raised when decoding, resizing or augmentation give other numbers
 PACKAGES = {"keras": "keras", "litert": "ai-edge-litert", "openvino": "openvino"}
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_transfer.config import find_in
 from keras_transfer.errors import UserError
+from keras_transfer.inputs.common.arrays import as_tuple, from_tuple
 
 
 class Tensor(NamedTuple):
@@ -59,6 +60,8 @@ class Modality:
     limits: ClassVar[tuple[str, ...]] = ()  # what `signatures` decode otherwise than `load`
     app_way: ClassVar[str] = ""  # how `load_as_apps` differs from `load`; empty where it does not
     has_phone_metadata: ClassVar[bool] = False  # TFLite's metadata have a schema for such inputs
+    loads_in_graph: ClassVar[bool] = False  # whether there is `load_in_graph`
+    view_size: ClassVar[int] = 0  # how many numbers `draw_views` gives for one view
 
     def spec(self, base, config):
         """The InputSpec for a `bases.table.Base` and a `TrainConfig`."""
@@ -142,6 +145,21 @@ class Modality:
         """A text that changes when other examples can be read than before."""
         return self.name
 
+    def load_first(self, reference, spec):
+        """The arrays of `load`, and in which way `load_in_graph` gives the same; 0 where it cannot.
+
+        Args: as of `load`.
+        """
+        return self.load(reference, spec).arrays, 0
+
+    def load_in_graph(self, path, way, spec):
+        """The arrays of `load` by TensorFlow's operations alone: a list of tensors.
+
+        Args:
+            path: tensor, the name of a file; way: tensor int32, over 0, from `load_first`.
+        """
+        raise NotImplementedError
+
     def augment(self, batch, digests, views):
         """A view of each example of a batch.
 
@@ -151,7 +169,27 @@ class Modality:
                 it decides what is drawn, so that an example's view is the same in every batch,
                 stored or not.
         """
-        raise UserError(f"{self.name} has no augmentation", "--augment", "Take --augment none")
+        numbers = self.draw_views(digests, views)
+        augmentation = next(view[0] for view in views if view is not None)
+        changed = self.change(list(as_tuple(batch)), numbers, augmentation)
+        return from_tuple([np.asarray(tensor) for tensor in changed])
+
+    def draw_views(self, digests, views):
+        """What decides the view of each example: float32 (n, view_size).
+
+        Args: as of `augment`.
+        """
+        if any(view is not None for view in views):
+            raise UserError(f"{self.name} has no augmentation", "--augment", "Take --augment none")
+        return np.zeros((len(views), self.view_size), np.float32)
+
+    def change(self, tensors, numbers, augmentation):
+        """Views of a batch, by TensorFlow's operations alone: a list of tensors (n, ...).
+
+        Args:
+            tensors: the examples; numbers: from `draw_views`; augmentation: its name.
+        """
+        raise NotImplementedError
 
     def view_key(self, view):
         """All that decides the numbers of a view, as JSON takes it."""

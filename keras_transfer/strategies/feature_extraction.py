@@ -17,7 +17,7 @@ from keras_transfer.strategies import Fitted, Stage, facts_of
 from keras_transfer.strategies.common import recipes
 from keras_transfer.strategies.common.exact_head import LinearProblem, fit_head
 from keras_transfer.strategies.common.gradient import schedule, train_by_gradient
-from keras_transfer.strategies.common.inputs import stored_inputs, views_of
+from keras_transfer.strategies.common.inputs import StoredInputs, views_of
 from keras_transfer.strategies.common.tensorboard import scalars
 from keras_transfer.strategies.common.unseen import on_holdout, out_of_fold
 
@@ -141,7 +141,7 @@ def train_head(model, dataset, features, config, epochs=None):
     fit, select = dataset.holdout.fit, dataset.holdout.select
     if epochs:
         fit, select = dataset.indices("train"), NOBODY
-    fetch = stored_inputs(prefix, dataset, features, np.union1d(fit, select))
+    fetch = StoredInputs(prefix, dataset, features, np.union1d(fit, select))
     stage = head_stage(facts_of(dataset), config, len(fit))
     plan = schedule(stage, config, dataset.begun)
     if epochs:

@@ -11,8 +11,9 @@ from keras_transfer.config import base_name
 from keras_transfer.errors import UserError, count
 from keras_transfer.inputs import InputSpec, Loaded, Modality, Tensor
 from keras_transfer.inputs.image.arrays import rgb
-from keras_transfer.inputs.image.augmentation import augment, draw, find_augmentation
+from keras_transfer.inputs.image.augmentation import DRAWS, change, draw, find_augmentation
 from keras_transfer.inputs.image.decoders import HEIC_COMMAND, open_image
+from keras_transfer.inputs.image.in_graph import load_first, load_in_graph
 from keras_transfer.inputs.image.reading import (
     ENDINGS,
     IMAGE_ENDINGS,
@@ -66,6 +67,8 @@ class Image(Modality):
     limits = DIFFERENCES
     app_way = "decoded exactly, resized bilinearly without antialiasing, as phones do"
     has_phone_metadata = True
+    loads_in_graph = True
+    view_size = 1 + DRAWS
 
     def spec(self, base, config):
         size = side(base, base_name(config.base), config.image_size)
@@ -150,15 +153,23 @@ class Image(Modality):
         packages = f"tensorflow {version('tensorflow')} pillow {version('pillow')} heic {heic}"
         return f"image up to {spec.settings['max_pixels']} pixels, {packages}"
 
-    def augment(self, batch, digests, views):
+    def load_first(self, reference, spec):
+        return load_first(reference, spec)
+
+    def load_in_graph(self, path, way, spec):
+        return [load_in_graph(path, way, spec)]
+
+    def draw_views(self, digests, views):
+        """Whether an image is changed, then the numbers of `augmentation.draw`."""
+        numbers = np.zeros((len(views), self.view_size), np.float32)
+        for row, digest, view in zip(numbers, digests, views, strict=True):
+            if view is not None:
+                row[0], row[1:] = 1.0, draw(*view[1:], [int(digest[:12], 16)])[0]
+        return numbers
+
+    def change(self, tensors, numbers, augmentation):
         """Pixels float32 (n, size, size, 3), 0..255."""
-        pixels = batch.astype(np.float32)
-        moved = [place for place, view in enumerate(views) if view is not None]
-        if moved:
-            draws = [draw(*views[i][1:], [int(digests[i][:12], 16)]) for i in moved]
-            kind = find_augmentation(views[moved[0]][0])
-            pixels[moved] = augment(pixels[moved], np.concatenate(draws), kind)
-        return pixels
+        return [change(tensors[0], numbers, find_augmentation(augmentation))]
 
     def view_key(self, view):
         return view and [*find_augmentation(view[0]), *view[1:]]

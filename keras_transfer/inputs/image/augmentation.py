@@ -61,7 +61,25 @@ def augment(pixels, draws, kind):
     contrast = (1.0 + kind.contrast * draws[:, 5])[:, None, None, None]
     brightness = (255.0 * kind.brightness * draws[:, 6])[:, None, None, None]
     mean = tf.reduce_mean(turned, axis=(1, 2), keepdims=True)
-    return tf.clip_by_value((turned - mean) * contrast + mean + brightness, 0.0, 255.0)
+    # two steps over all pixels, the rest is one number a channel
+    shifted = turned * contrast + (mean * (1.0 - contrast) + brightness)
+    return tf.clip_by_value(shifted, 0.0, 255.0)
+
+
+def change(pixels, numbers, kind):
+    """Views of a batch of images, some of them plain.
+
+    Args:
+        pixels: (batch, size, size, 3), 0..255.
+        numbers: float32 (batch, 1 + DRAWS): 1 where an image is changed, else 0; then its draws.
+        kind: an Augmentation.
+
+    Returns: float32 (batch, size, size, 3), 0..255.
+    """
+    tf = load_tensorflow()
+    pixels = tf.cast(pixels, tf.float32)
+    changed = numbers[:, 0, None, None, None] > 0
+    return tf.where(changed, augment(pixels, numbers[:, 1:], kind), pixels)
 
 
 def _transforms(tf, draws, size, kind):

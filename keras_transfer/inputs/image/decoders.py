@@ -136,7 +136,18 @@ def _hush_libtiff():
 
 
 def decode_fast(data, kind, image):
-    """The pixels by TensorFlow's decoder, or None where Pillow must do it."""
+    """The pixels by TensorFlow's decoder, or None where Pillow must do it or is as quick."""
+    if kind == "jpeg" and image.width * image.height <= FAST_JPEG_PIXELS:
+        return None
+    plain = decode_plain(data, kind, image)
+    return plain and plain[0]
+
+
+def decode_plain(data, kind, image):
+    """(pixels by TensorFlow's decoder, the EXIF orientation they had), or None.
+
+    None is for what only Pillow reads, or reads otherwise.
+    """
     if kind == "jpeg" and _is_plain_jpeg(data, image):
         orientation = _orientation(image)
         tf = load_tensorflow()
@@ -151,17 +162,17 @@ def decode_fast(data, kind, image):
         pixels = decode(data, channels=3).numpy()
     except tf.errors.InvalidArgumentError:
         return None  # Pillow then says whether it is broken
-    turn = TURNS.get(orientation)
-    return pixels if turn is None else np.ascontiguousarray(turn(pixels))
+    if orientation not in TURNS:
+        return pixels, 1
+    return np.ascontiguousarray(TURNS[orientation](pixels)), orientation
 
 
 def _is_plain_jpeg(data, image):
-    """Whether a JPEG is big, grey or RGB, and whole as far as its end marker tells.
+    """Whether a JPEG is grey or RGB, and whole as far as its end marker tells.
 
     Without the end marker TensorFlow's decoder complains on stderr before it refuses.
     """
-    big = image.width * image.height > FAST_JPEG_PIXELS
-    if not big or image.format != "JPEG" or image.mode not in ("RGB", "L"):
+    if image.format != "JPEG" or image.mode not in ("RGB", "L"):
         return False
     return data.find(b"\xff\xd9", image.fp.tell()) > 0  # Pillow stopped where the scan begins
 

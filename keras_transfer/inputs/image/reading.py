@@ -65,7 +65,7 @@ def read_image(source, max_pixels=MAX_PIXELS):
     Returns: uint8 (height, width, 3).
     Raises: ExampleError with a short reason.
     """
-    data = _read_bytes(source)
+    data = read_bytes(source)
     kind = image_kind(data)
     if not kind:
         raise ExampleError(f"not an image ({', '.join(ENDINGS)})")
@@ -97,7 +97,8 @@ def load_with_shape(source, size, how, max_pixels, resize_filter):
     return (pixels if shape == (size, size) else resize(pixels).numpy()), shape
 
 
-def _read_bytes(source):
+def read_bytes(source):
+    """The bytes of a file, given by its path or as they are; ExampleError where there are none."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         data = bytes(source)
     else:

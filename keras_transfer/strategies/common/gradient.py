@@ -47,8 +47,7 @@ def train_by_gradient(model, fetch, dataset, fit, select, config, plan, label):
 
     Args:
         model: a `keras.Model` from what `fetch` gives to the task's outputs.
-        fetch: indices of the dataset's examples, epoch -> the model's inputs (n, ...): raw
-            examples or stored features, views of them in turn. Without an epoch: plain ones.
+        fetch: RawInputs or StoredInputs (see `inputs`): what the model is fed with.
         dataset: `data.dataset.Dataset`.
         fit, select: indices to train on and to select the epoch by. With none to select by every
             epoch is run and the last weights are kept.
@@ -64,8 +63,8 @@ def train_by_gradient(model, fetch, dataset, fit, select, config, plan, label):
     keras = load_keras()
     targets = take(dataset.targets, fit)
     batches, steps = training_batches(
-        lambda places, epoch: fetch(fit[places], epoch),
-        [(tuple(tensor.shape[1:]), input_dtype(tensor)) for tensor in model.inputs],
+        fetch.source([(tuple(one.shape[1:]), input_dtype(one)) for one in model.inputs]),
+        fit,
         dataset.task.one_hot(targets) if config.mixup else targets,
         dataset.weights(fit, config.class_weight),
         config,

@@ -1,12 +1,14 @@
 """What a training is fed with: views of each example in turn, stored below a cut or raw.
 
 Both kinds are a function (indices, epoch) -> arrays (n, ...), and show the same view of an example
-in the same epoch; without an epoch the plain one.
+in the same epoch; without an epoch the plain one. Their `source` gives the same to a pipeline.
 """
 
 import numpy as np
 
 from keras_transfer import progress
+from keras_transfer.data.pipeline import arrays_source
+from keras_transfer.data.raw_inputs import RawInputs, turns
 from keras_transfer.features.places import NoRoomError
 from keras_transfer.features.plan import plan_storing
 from keras_transfer.model.cut import cut
@@ -20,47 +22,36 @@ def views_of(augmentation, config, recommended):
     return [None, *((augmentation, config.seed, number) for number in range(1, count))]
 
 
-def turns(indices, epoch, count):
-    """Which of so many views each example shows: an epoch has something of each view."""
-    return (epoch + np.asarray(indices)) % count
-
-
-def raw_inputs(examples, views):
-    """Inputs that are the examples themselves."""
-
-    def fetch(indices, epoch=None):
-        shown = np.zeros(len(indices), np.int64)
-        if epoch is not None:
-            shown = turns(indices, epoch, len(views))
-        return examples.views(indices, [views[turn] for turn in shown])
-
-    return fetch
-
-
-def stored_inputs(prefix, dataset, features, indices, views=(None,), augmented=()):
+class StoredInputs:
     """Inputs that come from the store: what `prefix` makes of the examples at `indices`.
+
+    A function (indices, epoch) -> arrays (n, ...); without an epoch of the plain examples.
 
     Args:
         views: of the examples, the plain one first: it is what judging asks for.
         augmented: indices of which the other views are wanted.
     """
-    examples = dataset.examples
-    total = len(indices) + (len(views) - 1) * len(augmented)
-    plain = features.table(prefix, examples, indices, expected=total)
-    tables = [plain]
-    for view in views[1:]:
-        tables.append(features.table(prefix, examples, augmented, view, expected=total))
 
-    def fetch(indices, epoch=None):
-        if epoch is None or len(tables) == 1:
+    def __init__(self, prefix, dataset, features, indices, views=(None,), augmented=()):
+        examples = dataset.examples
+        total = len(indices) + (len(views) - 1) * len(augmented)
+        self.tables = [features.table(prefix, examples, indices, expected=total)]
+        for view in views[1:]:
+            self.tables.append(features.table(prefix, examples, augmented, view, expected=total))
+
+    def __call__(self, indices, epoch=None):
+        plain = self.tables[0]
+        if epoch is None or len(self.tables) == 1:
             return plain[indices]
-        shown = turns(indices, epoch, len(tables))
+        shown = turns(indices, epoch, len(self.tables))
         inputs = np.empty((len(indices), *plain.shape[1:]), np.float32)
         for turn in np.unique(shown):
-            inputs[shown == turn] = tables[turn][indices[shown == turn]]
+            inputs[shown == turn] = self.tables[turn][indices[shown == turn]]
         return inputs
 
-    return fetch
+    def source(self, signature):
+        """The same as a `data.pipeline.Source`."""
+        return arrays_source(self, signature)
 
 
 def inputs_of(model, stage, looks, dataset, features, config):
@@ -80,10 +71,10 @@ def inputs_of(model, stage, looks, dataset, features, config):
     if storing.stored:
         indices = np.union1d(train, dataset.holdout.select)
         try:
-            fetch = stored_inputs(prefix, dataset, features, indices, stage.views, train)
-            return suffix, fetch
+            stored = StoredInputs(prefix, dataset, features, indices, stage.views, train)
+            return suffix, stored
         except NoRoomError as error:
             progress.warn(f"the base runs in each epoch: {error}")
     else:
         progress.say(f"the base runs in each epoch: {storing.reason}")
-    return model, raw_inputs(dataset.examples, stage.views)
+    return model, RawInputs(dataset.examples, stage.views)

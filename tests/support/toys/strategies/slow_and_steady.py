@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
+from keras_transfer.data.raw_inputs import RawInputs
 from keras_transfer.errors import UserError
 from keras_transfer.model.trainable import set_trainable
 from keras_transfer.strategies import Fitted, Stage, facts_of
 from keras_transfer.strategies.common.gradient import schedule, train_by_gradient
-from keras_transfer.strategies.common.inputs import raw_inputs
 from keras_transfer.strategies.common.recipes import Recipe
 
 
@@ -31,7 +31,7 @@ def stages(facts, config):
 def fit(model, dataset, features, config):
     (stage,) = stages(facts_of(dataset), config)
     set_trainable(model, stage.part)
-    fetch, holdout = raw_inputs(dataset.examples, stage.views), dataset.holdout
+    fetch, holdout = RawInputs(dataset.examples, stage.views), dataset.holdout
     plan = schedule(stage, config, dataset.begun)
     parts = holdout.fit, holdout.select
     history, best = train_by_gradient(model, fetch, dataset, *parts, config, plan, stage.name)
