@@ -1,4 +1,4 @@
-"""Keras and TensorFlow: loaded quietly, seeded, their precision and devices."""
+"""Keras and TensorFlow: loaded quietly, seeded; their precision and devices."""
 
 import contextlib
 import functools
@@ -7,6 +7,8 @@ import os
 import sys
 import tempfile
 import threading
+
+from keras_transfer.errors import UserError
 
 TENSOR_CORES = (
     7,
@@ -130,3 +132,51 @@ def precision_and_seed(precision, seed):
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def find_devices(asked):
+    """Names of the devices that `--devices` asks for: "all" GPUs (CPUs without one), or so many.
+
+    Raises: UserError where there are fewer.
+    """
+    keras = load_keras()
+    if keras.backend.backend() == "tensorflow":
+        listed = load_tensorflow().config.list_logical_devices
+        names = [device.name for device in listed("GPU") or listed("CPU")]
+    else:
+        names = keras.distribution.list_devices()
+    if asked != "all" and asked > len(names):
+        found = f"{asked}; there are {len(names)}: {', '.join(names)}"
+        raise UserError("--devices asks for more than there are", found, "Take --devices all")
+    return names if asked == "all" else names[:asked]
+
+
+@contextlib.contextmanager
+def among_devices(asked):
+    """What is built inside trains on several devices, each of which takes a part of every batch.
+
+    Args: as of `find_devices`. With one device nothing is changed.
+    """
+    if asked == 1 or len(find_devices(asked)) == 1:
+        yield
+        return
+    keras, names = load_keras(), find_devices(asked)
+    if keras.backend.backend() == "tensorflow":
+        with load_tensorflow().distribute.MirroredStrategy(names).scope():
+            yield
+        return
+    before = keras.distribution.distribution()
+    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names))
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(before)
+
+
+def device_count():
+    """Among how many devices a batch is shared here."""
+    keras = load_keras()
+    if keras.backend.backend() == "tensorflow":
+        return load_tensorflow().distribute.get_strategy().num_replicas_in_sync
+    shared = keras.distribution.distribution()
+    return 1 if shared is None else shared.device_mesh.devices.size

@@ -10,7 +10,7 @@ import json
 import pkgutil
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from keras_transfer.environment import read_json
 from keras_transfer.errors import UserError, unknown_name
@@ -68,8 +68,10 @@ class TrainConfig:
     """balanced counts each class alike, however many examples it has."""
     epochs: int | None = None
     """Most passes over the training examples; by default what the strategy recommends."""
-    batch_size: int = 32
-    """Examples a training step."""
+    batch_size: int | Literal["auto"] = 32
+    """Examples a training step; auto is the largest power of two that fits into memory."""
+    devices: int | Literal["all"] = 1
+    """On how many GPUs to train; each takes a part of every batch."""
     learning_rate: float | None = None
     """Highest learning rate; by default what the strategy recommends."""
     patience: int | None = None
@@ -100,6 +102,7 @@ class TrainConfig:
         "mixup": (0.0, 10.0),
         "epochs": (1, 100_000),
         "batch_size": (1, 65536),
+        "devices": (1, 1024),
         "learning_rate": (1e-8, 10.0),
         "patience": (1, 100_000),
         "seed": (0, 2**31 - 1),
@@ -113,9 +116,18 @@ class TrainConfig:
             value = getattr(self, knob)
             values = value if isinstance(value, tuple) else (value,)
             for number in values:
-                if number is not None and not low <= number <= high:
-                    flag = "--" + knob.replace("_", "-")
+                flag = "--" + knob.replace("_", "-")
+                if isinstance(number, str):
+                    self._check_word(knob, flag, number)
+                elif number is not None and not low <= number <= high:
                     raise UserError(f"{flag} is out of range", number, f"Allowed: {low} to {high}")
+
+    def _check_word(self, knob, flag, word):
+        """Refuse a word in place of a number that is not one of those allowed there."""
+        kinds = {field.name: field.type for field in dataclasses.fields(self)}[knob]
+        words = [word for kind in get_args(kinds) for word in get_args(kind)]
+        if word not in words:
+            raise UserError(f"{flag} is no number", word, f"Allowed: {' or '.join(words)}, or one")
 
     def to_json(self):
         """The text of `config.json`; a base of the user's own is there by its name."""

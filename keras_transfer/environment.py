@@ -14,6 +14,7 @@ from keras_transfer import __version__
 from keras_transfer.errors import UserError
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas", "pillow", "ai-edge-litert")
+UNKNOWN_MEMORY = 4 * 2**30  # bytes, where the system does not tell how much is free
 DATABASE_SECONDS = 60  # to wait for another process's transaction
 
 
@@ -48,6 +49,19 @@ def machine():
 def cores():
     """How many CPU cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def available_memory():
+    """Bytes of memory that are free for a process: of the machine, or of its container."""
+    info = Path("/proc/meminfo")
+    fields = (
+        dict(line.split(":") for line in info.read_text().splitlines()) if info.exists() else {}
+    )
+    free = int(fields.get("MemAvailable", f"{UNKNOWN_MEMORY // 1024} kB").split()[0]) * 1024
+    limit, used = (Path("/sys/fs/cgroup") / f"memory.{name}" for name in ("max", "current"))
+    if limit.exists() and limit.read_text().strip() != "max":
+        free = min(free, int(limit.read_text()) - int(used.read_text()))
+    return free
 
 
 @contextlib.contextmanager

@@ -48,11 +48,11 @@ def run_transfer(config, data, out=None, overwrite=False):
     """The whole way: examples -> dataset -> model -> strategy -> scores -> run -> files, report."""
     clock = Clock()
     with clock("import"):
-        from keras_transfer.backend import precision_and_seed
+        from keras_transfer.backend import among_devices, precision_and_seed
         from keras_transfer.data.dataset import read_dataset
         from keras_transfer.data.sources.specs import read_source
         from keras_transfer.features.store import open_store
-        from keras_transfer.model.factory import build_for
+        from keras_transfer.model.factory import build_for, copy_model
         from keras_transfer.run.recording import (
             finish,
             recording,
@@ -61,6 +61,7 @@ def run_transfer(config, data, out=None, overwrite=False):
             write_results,
         )
         from keras_transfer.strategies import find_strategy
+        from keras_transfer.strategies.common.batch_size import settle_batch_size
         from keras_transfer.strategies.common.reliability import settle
         from keras_transfer.strategies.common.tensorboard import with_own_folder, write_scores
     with clock("read"):
@@ -73,10 +74,14 @@ def run_transfer(config, data, out=None, overwrite=False):
     watched = with_own_folder(config, target)
     with recording(target, config, dataset, overwrite) as run:
         with precision_and_seed(config.precision, config.seed):
-            with clock("build"):
-                model = build_for(dataset, config)
-            with clock("fit"):
-                fitted = find_strategy(config.strategy).fit(model, dataset, features, watched)
+            with among_devices(config.devices):
+                with clock("build"):
+                    model = build_for(dataset, config)
+                    watched = settle_batch_size(model, dataset, features, watched)
+                with clock("fit"):
+                    fitted = find_strategy(config.strategy).fit(model, dataset, features, watched)
+            if config.devices != 1:
+                fitted = fitted._replace(model=copy_model(fitted.model, dataset, config))
             clock.move("fit", "extract", features.seconds)
             with clock("evaluate"):
                 reliability = settle(fitted, dataset, features, config)
@@ -101,6 +106,7 @@ def run_transfer(config, data, out=None, overwrite=False):
 
 def check(config):
     """Refuse what cannot work before anything is read; the InputSpec of what will be read."""
+    from keras_transfer.backend import find_devices
     from keras_transfer.bases.build import build_base, describe_base
     from keras_transfer.features.cache import cache_limit
     from keras_transfer.features.choice import check_feature_precision
@@ -109,6 +115,8 @@ def check(config):
     from keras_transfer.strategies import check_strategy
     from keras_transfer.strategies.common.tensorboard import check_tensorboard
 
+    if config.devices != 1:
+        find_devices(config.devices)
     check_tensorboard(config.tensorboard)
     spec = find_modality(config.modality).spec(describe_base(config.base), config)
     check_strategy(config)

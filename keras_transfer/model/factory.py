@@ -1,5 +1,7 @@
 """Base and head as one flat model: inputs -> base -> the task's head."""
 
+from dataclasses import replace
+
 from keras_transfer.backend import load_keras
 from keras_transfer.bases.build import build_base
 from keras_transfer.config import base_name
@@ -62,6 +64,15 @@ def build_for(dataset, config):
     head = {"hidden_units": config.hidden_units, "dropout": config.dropout}
     rest = {"pooling": config.pooling, "weights": config.weights, "inputs": dataset.examples.spec}
     return build_model(config.base, dataset.task, **head, **rest)
+
+
+def copy_model(model, dataset, config):
+    """A model like `model`, which `build_for` made, with its weights, on this device alone."""
+    copied = build_for(dataset, replace(config, weights="none"))
+    copied.set_weights(model.get_weights())
+    for layer, original in zip(copied.layers, model.layers, strict=True):
+        layer.trainable = original.trainable
+    return copied
 
 
 def _unnamed(outputs):

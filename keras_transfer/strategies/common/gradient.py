@@ -7,16 +7,15 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_transfer import progress
-from keras_transfer.backend import load_keras
+from keras_transfer.backend import device_count, load_keras
 from keras_transfer.data.pipeline import training_batches
 from keras_transfer.errors import UserError
 from keras_transfer.inputs.common.arrays import concatenate, take
 from keras_transfer.runtimes.batching import BATCH_SIZE
 from keras_transfer.runtimes.keras import KerasRuntime, input_dtype
 from keras_transfer.strategies.common.judging import judge_indices
+from keras_transfer.strategies.common.optimizer import adam
 from keras_transfer.strategies.common.tensorboard import scalars
-
-WARM_UP = 0.1  # share of the steps over which the rate rises
 
 
 class Schedule(NamedTuple):
@@ -69,15 +68,12 @@ def train_by_gradient(model, fetch, dataset, fit, select, config, plan, label):
         dataset.weights(fit, config.class_weight),
         config,
         plan.epochs,
+        device_count(),
     )
     tensorflow = keras.backend.backend() == "tensorflow"
     vectors = all(len(tensor.shape) == 2 for tensor in model.inputs)
-    # a new optimizer each time: one that was built for other variables refuses these
     model.compile(
-        optimizer=keras.optimizers.Adam(
-            _cosine(keras, plan.learning_rate, steps * plan.epochs),
-            global_clipnorm=1.0,  # one odd batch can otherwise kill a network of ReLUs for good
-        ),
+        optimizer=adam(plan.learning_rate, steps * plan.epochs),
         loss=dataset.task.loss(bool(config.mixup)),
         weighted_metrics=dataset.task.metrics(bool(config.mixup)),
         # an epoch of a head on features is one compiled loop; of a network, Ctrl-C would wait
@@ -108,13 +104,6 @@ def train_by_gradient(model, fetch, dataset, fit, select, config, plan, label):
     keeper.restore()
     history = [{**row, "selected": row["epoch"] == keeper.best} for row in keeper.history]
     return history, keeper.best
-
-
-def _cosine(keras, rate, steps):
-    warm = max(1, round(WARM_UP * steps))
-    return keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - warm), alpha=0.01, warmup_target=rate, warmup_steps=warm
-    )
 
 
 def predict_inputs(model, fetch):

@@ -16,6 +16,7 @@ from keras_transfer.model.cut import cut
 from keras_transfer.model.factory import build_for
 from keras_transfer.model.trainable import set_trainable
 from keras_transfer.strategies import Facts, find_strategy
+from keras_transfer.strategies.common.batch_size import settle_batch_size
 from keras_transfer.tasks import find_task
 
 MEASURED = 32  # examples to measure on
@@ -30,11 +31,14 @@ def plan_run(data, config, spec):
     source = read_source(data, config.task, config.modality)
     check_labels(source.table, find_task(source.task))
     facts, sample, reading = _look(source, spec, config)
-    room = open_store(config.cache_features, config.feature_precision).room
-    stages = find_strategy(config.strategy).stages(facts, config)
+    features = open_store(config.cache_features, config.feature_precision)
     with precision_and_seed(config.precision, config.seed):
         model = build_for(sample, config)
-        planned = [_measure(model, stage, stages, sample, facts, config, room) for stage in stages]
+        config = settle_batch_size(model, sample, features, config, facts)
+        stages = find_strategy(config.strategy).stages(facts, config)
+        planned = [
+            _measure(model, stage, stages, sample, facts, config, features.room) for stage in stages
+        ]
     names = ("features", "seconds_features", "bytes_stored", "seconds_training")
     return {
         "examples": facts.total,

@@ -1,0 +1,43 @@
+"""Adam with its gradients clipped, on one device or on several."""
+
+import functools
+
+from keras_transfer.backend import device_count, load_keras, load_tensorflow
+
+CLIP_NORM = 1.0  # of all gradients: one odd batch can otherwise kill a network of ReLUs for good
+WARM_UP = 0.1  # share of the steps over which the rate rises
+
+
+def adam(rate, steps):
+    """A new optimizer: one that was built for other variables refuses these.
+
+    Args:
+        rate: the highest; it rises to it, then falls to a hundredth as a cosine.
+        steps: of the whole training.
+    """
+    keras = load_keras()
+    warm = max(1, round(WARM_UP * steps))
+    cosine = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warm), alpha=0.01, warmup_target=rate, warmup_steps=warm
+    )
+    mirrored = keras.backend.backend() == "tensorflow" and device_count() > 1
+    kind = _mirrored_adam() if mirrored else keras.optimizers.Adam
+    return kind(cosine, global_clipnorm=CLIP_NORM)
+
+
+@functools.cache
+def _mirrored_adam():
+    """Adam for a MirroredStrategy, with the same steps as on one device."""
+    tf = load_tensorflow()
+
+    class MirroredAdam(load_keras().optimizers.Adam):
+        def _clip_gradients(self, grads):
+            # Keras clips what each device found and adds up after that: other steps than those
+            # of one device
+            context = tf.distribute.get_replica_context()
+            return super()._clip_gradients(context.all_reduce(tf.distribute.ReduceOp.SUM, grads))
+
+        def _all_reduce_sum_gradients(self, grads_and_vars):
+            return grads_and_vars  # they are added up already
+
+    return MirroredAdam
