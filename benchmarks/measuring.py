@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from keras_transfer.environment import machine, versions
+from keras_transfer.environment import machine, versions, write_text
 
 HERE = Path(__file__).resolve().parent
 IMAGES = Path(os.environ.get("KERAS_TRANSFER_DATA", HERE.parent.parent / "shared" / "data"))
@@ -62,13 +63,16 @@ def in_turn(files, threads=1, rounds=60):
     return {name: 1000 * statistics.median(own) for name, own in seconds.items()}
 
 
-def in_process(script, *arguments, cache=None):
-    """What a script prints as its last line of JSON, run in a process and cache of its own."""
+def in_process(script, *arguments, cache=None, python=sys.executable):
+    """What a script prints as its last line of JSON, run in a process and cache of its own.
+
+    `python` is the interpreter, where a side needs an environment of its own.
+    """
     environment = {**os.environ}
     with tempfile.TemporaryDirectory() as fresh:
         environment["KERAS_TRANSFER_CACHE"] = str(cache or fresh)
         done = subprocess.run(
-            [sys.executable, str(HERE / script), *map(str, arguments)],
+            [str(python), str(HERE / script), *map(str, arguments)],
             capture_output=True,
             text=True,
             env=environment,
@@ -79,10 +83,34 @@ def in_process(script, *arguments, cache=None):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def keep(name, found):
+def timed(script, *arguments, **place):
+    """`in_process` with the seconds of the whole process, imports included.
+
+    CPU seconds are user and system time on all cores, with those of the process's own children;
+    other work on the machine lengthens them less than it lengthens wall seconds.
+    """
+    before, begun = cpu_of_children(), time.monotonic()
+    found = in_process(script, *arguments, **place)
+    wall = time.monotonic() - begun
+    return {**found, "cpu_seconds": cpu_of_children() - before, "wall_seconds": wall}
+
+
+def cpu_of_children():
+    """CPU seconds of all processes that this one started and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def kept(name):
+    """What NAME.json holds from before; empty where there is none."""
+    file = HERE / "results" / f"{name}.json"
+    return json.loads(file.read_text()) if file.exists() else {}
+
+
+def keep(name, found, show=True):
     """Write `found` with the machine and versions to NAME.json, and print it."""
     found = {"machine": machine(), "versions": versions(), **found}
-    (HERE / "results").mkdir(exist_ok=True)
     text = json.dumps(found, indent=2)
-    (HERE / "results" / f"{name}.json").write_text(text + "\n")
-    print(text)
+    write_text(HERE / "results" / f"{name}.json", text + "\n")
+    if show:
+        print(text)
