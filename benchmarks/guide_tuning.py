@@ -1,9 +1,8 @@
 """The Keras guide's side of `fine_tuning.py`: head first, then the whole base at a low rate.
 
 keras.io/guides/transfer_learning, its end-to-end example, written fairly: images are decoded once
-and cached, each epoch draws them anew (in the guide's current text the cache holds one augmented
-version for good), and nothing is spent on looking at `val` before the end. The base is ours:
-EfficientNet-Lite0 with the same ImageNet weights.
+and cached, each epoch augments them anew, and nothing is spent on looking at `val` before the end.
+The base is ours: EfficientNet-Lite0 with the same ImageNet weights.
 """
 
 import json

@@ -6,13 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keras_transfer.data.dataset import draw_holdout
 from keras_transfer.data.sources.specs import read_source
 from keras_transfer.data.splits import (
     check_labels,
     complete_splits,
     draw_part,
     find_duplicates,
+    find_shared_groups,
     folds,
+    groups_of,
 )
 from keras_transfer.errors import UserError
 from keras_transfer.tasks import find_task
@@ -307,3 +310,30 @@ def test_duplicates_across_splits_are_named_and_others_not():
     ]
     assert find_duplicates(rows.assign(sha256=["", "", "", "", ""])) == []
     assert find_duplicates(table("aa", "train"), ["x", "x"]) == []
+
+
+def test_the_same_contents_are_drawn_to_one_side():
+    cells = table("ab" * 20).assign(sha256=[f"{n // 4:064x}" for n in range(40)])
+    assert set(groups_of(cells)) == {f"content {n:064x}" for n in range(10)}
+    for seed in range(5):
+        splits = complete_splits(cells, strata(cells["label"], "classification"), seed)["split"]
+        assert all(len(set(splits[n : n + 4])) == 1 for n in range(0, 40, 4))
+        assert set(splits) == {"train", "test"}
+        train = cells.assign(split="train")
+        fit, select, _ = draw_holdout(train, find_task("classification"), seed)
+        assert not set(fit // 4) & set(select // 4)
+
+
+def test_a_group_of_its_own_wins_over_the_same_contents():
+    cells = table("aabb").assign(sha256=["x", "x", "y", ""], group=["", "g", "", ""])
+    assert list(groups_of(cells)) == ["content x", "g", "", ""]
+    assert list(groups_of(table("aa"))) == ["", ""]
+
+
+def test_groups_in_two_splits_are_found():
+    rows = table("aaaaa", ["train", "val", "train", "test", "val"])
+    assert find_shared_groups(rows.assign(group=["p", "p", "q", "", ""])) == [
+        ("p", ["train", "val"])
+    ]
+    assert find_shared_groups(rows.assign(group=["p", "q", "p", "r", "q"])) == []
+    assert find_shared_groups(rows) == []

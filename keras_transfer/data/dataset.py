@@ -10,7 +10,14 @@ import numpy as np
 from keras_transfer import progress
 from keras_transfer.data.examples import Examples, check_skipped, read_examples
 from keras_transfer.data.readable import readable_contents, remember_readable
-from keras_transfer.data.splits import check_labels, complete_splits, draw_part, find_duplicates
+from keras_transfer.data.splits import (
+    check_labels,
+    complete_splits,
+    draw_part,
+    find_duplicates,
+    find_shared_groups,
+    groups_of,
+)
 from keras_transfer.errors import UserError, count
 from keras_transfer.inputs.common.arrays import take
 from keras_transfer.tasks import find_task
@@ -60,7 +67,7 @@ class Dataset:
 
     def groups(self, indices):
         """Group of each example; one of its own where it has none."""
-        groups = self.examples.table["group"].to_numpy()[indices]
+        groups = groups_of(self.examples.table)[indices]
         return np.array([group or f"row {i}" for group, i in zip(groups, indices, strict=True)])
 
     def strata(self, indices):
@@ -99,7 +106,7 @@ def draw_holdout(table, task, seed):
     train, val = np.flatnonzero(splits == "train"), np.flatnonzero(splits == "val")
     if len(val) and (splits == "test").any():
         return Holdout(train, val, "val")
-    strata, groups = task.strata(list(table["label"].iloc[train])), table["group"].to_numpy()[train]
+    strata, groups = task.strata(list(table["label"].iloc[train])), groups_of(table)[train]
     inside = draw_part(strata, groups, holdout_share(len(train)), seed)
     return Holdout(train[~inside], train[inside], "train")
 
@@ -124,7 +131,7 @@ def read_dataset(source, spec, config):
     check_labels(examples.table, task)
     strata = task.strata(list(examples.table["label"]))
     table = complete_splits(examples.table, strata, config.seed)
-    _name_duplicates(table)
+    _name_overlaps(table)
     in_train = (table["split"] == "train").to_numpy()
     fitted = task.from_labels(list(table["label"]), in_train, source.numbers)
     holdout = draw_holdout(table, fitted, config.seed)
@@ -152,13 +159,21 @@ def _check_whole_classes(table, examples, task):
             )
 
 
-def _name_duplicates(table):
+def _name_overlaps(table):
+    """Warn of what stands on two sides: the same contents, or members of one group."""
     pairs = find_duplicates(table, table["sha256"])
     if pairs:
         one, other, split, other_split = pairs[0]
         progress.warn(
             f"{count(len(pairs), 'example')} in two splits make scores look better than they are; "
             f"first: {one} ({split}) and {other} ({other_split})"
+        )
+    shared = find_shared_groups(table)
+    if shared:
+        group, splits = shared[0]
+        progress.warn(
+            f"{count(len(shared), 'group')} with examples in two splits make scores look better "
+            f"than they are; first: {group} ({', '.join(splits)}). Move each group to one side"
         )
 
 

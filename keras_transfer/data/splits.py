@@ -48,11 +48,27 @@ def complete_splits(table, strata, seed):
         )
     if set(table["split"]) - {"", "train"}:
         return table
+    groups = groups_of(table)
     # A group is drawn by its own name, so that an example added to it changes nothing.
-    names = [group or shown for group, shown in zip(table["group"], table["shown"], strict=True)]
+    names = [group or shown for group, shown in zip(groups, table["shown"], strict=True)]
     keys = np.array([_hashed(f"{seed}/{name}") for name in names], np.uint64)
-    test = _draw(strata, table["group"], TEST_SHARE, keys)
+    test = _draw(strata, groups, TEST_SHARE, keys)
     return table.assign(split=np.where(test, "test", "train"))
+
+
+def groups_of(table):
+    """The group of each example, "" for one on its own: array (n,).
+
+    Examples without a group that are the same, byte for byte, are a group: one of them among those
+    trained on would give the other away.
+    """
+    groups = table["group"].to_numpy(dtype=object).copy()
+    if "sha256" in table:
+        digests = table["sha256"].to_numpy()
+        several = (table["sha256"].duplicated(keep=False) & (table["sha256"] != "")).to_numpy()
+        alike = several & (groups == "")
+        groups[alike] = [f"content {digest}" for digest in digests[alike]]
+    return groups
 
 
 def draw_part(strata, groups, share, seed):
@@ -115,6 +131,13 @@ def find_duplicates(table, sha256=None):
         if earlier_split != split:
             found.append((earlier_shown, shown, earlier_split, split))
     return found
+
+
+def find_shared_groups(table):
+    """Groups with examples in more than one split: a list of (group, the splits, sorted)."""
+    grouped = table[table["group"] != ""]
+    splits = grouped.groupby("group", sort=True)["split"].agg(lambda column: sorted(set(column)))
+    return [(group, found) for group, found in splits.items() if len(found) > 1]
 
 
 def _draw(strata, groups, share, keys):
