@@ -21,9 +21,9 @@ def find_learning_rate(data="demo", *, out=None, overwrite=False, quiet=False, *
             Without `out` no figure is written.
 
     Returns:
-        dict: `suggested`, a tenth of `highest_stable`; `default`, the recipe's own rate; `stage`,
-        what was tested; `reason`, a sentence; `steps`, of each `rate`, `loss` and `smoothed` loss;
-        `figure`, its path or None.
+        dict: `suggested`; `default`, the recipe's own rate; `highest_stable`, the rate before the
+        loss rose; `stage`, what was tested; `reason`, a sentence; `steps`, of each its `rate`,
+        `loss` and `smoothed` loss; `figure`, its path or None.
 
     Raises:
         UserError: where nothing is trained by gradient, and as of `transfer`.

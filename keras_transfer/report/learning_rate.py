@@ -1,7 +1,7 @@
 """What a range test of learning rates found: as facts, as text for a person, as a figure."""
 
 from keras_transfer.evaluate.figures import Line, Lines
-from keras_transfer.strategies.common.rate_test import TOO_HIGH
+from keras_transfer.strategies.common.rate_test import MARGIN, SUSPICIOUS, TOO_HIGH
 
 HIGHEST_SHOWN = 1.5  # times the highest smoothed loss of the first steps: a lost one hides all
 TITLE = "Loss while the learning rate grows"
@@ -17,12 +17,13 @@ def facts_of_test(found, stage):
     Args:
         found: `rate_test.RangeTest`; stage: the Stage that was tested.
     """
+    recommended = stage.recipe.learning_rate
     return {
-        "suggested": found.suggested,
-        "default": stage.recipe.learning_rate,
+        "suggested": found.suggested(recommended),
+        "default": recommended,
         "highest_stable": float(f"{found.highest_stable:.4g}"),
         "stage": stage.name,
-        "reason": _reason(found),
+        "reason": _reason(found, recommended),
         "steps": [
             {"rate": float(f"{rate:.4g}"), "loss": round(loss, 6), "smoothed": round(mean, 6)}
             for rate, loss, mean in zip(found.rates, found.losses, found.smoothed, strict=True)
@@ -30,10 +31,12 @@ def facts_of_test(found, stage):
     }
 
 
-def _reason(found):
-    share = "a third" if found.fits else "a tenth"
-    highest = f"{share} of {found.highest_stable:.1g}, the highest rate"
-    return f"{highest} before the loss rose" if found.rose else f"{highest} tried: it never rose"
+def _reason(found, recommended):
+    highest = f"{found.highest_stable:.1g}, the highest rate"
+    highest += " before the loss rose" if found.rose else " tried: the loss never rose"
+    if found.highest_stable / MARGIN[found.fits] > SUSPICIOUS * recommended:
+        return f"{SUSPICIOUS} times the recipe's own, far below {highest}"
+    return f"{'a third' if found.fits else 'a tenth'} of {highest}"
 
 
 def describe_test(facts, command):

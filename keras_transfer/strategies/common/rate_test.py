@@ -47,14 +47,16 @@ class RangeTest(NamedTuple):
     rose: bool
     fits: bool
 
-    @property
-    def suggested(self):
-        """A third of the highest stable rate of a network that fits, else a tenth, to one digit.
+    def suggested(self, recommended):
+        """The rate to train at, to one digit, where a recipe has a `recommended` one.
 
-        A network that fits has nothing to learn that could hide what a long step destroys. One
-        that begins anew has learned the most by the time its loss rises, and bears less before.
+        A third of the highest stable rate of a network that fits, else a tenth: one that fits has
+        nothing to learn that could hide what a long step destroys. One that begins anew has
+        learned the most by the time its loss rises, and bears less before. Never so high that it
+        would be SUSPICIOUS: of easy examples the loss hardly rises at any rate.
         """
-        return float(f"{self.highest_stable / MARGIN[self.fits]:.0e}")
+        highest = min(self.highest_stable / MARGIN[self.fits], SUSPICIOUS * recommended)
+        return float(f"{highest:.0e}")
 
 
 class Training(NamedTuple):
@@ -89,9 +91,9 @@ def range_test(network, fetch, dataset, fit, config, lowest=LOWEST, highest=HIGH
     variables = list(network.variables)  # also seeds of dropout and statistics of batch norms
     kept = [variable.numpy() for variable in variables]
     rates = np.geomspace(lowest, highest, steps)
-    batches = _batches(network, fetch, dataset, fit, config, steps)
+    batches = _batches(network, fetch, dataset, fit, config, steps + 1)  # one for `_fits`
     try:
-        fits = _fits(network, next(batches.as_numpy_iterator()))
+        fits = _fits(network, next(batches))
         losses, broke = _losses(network, batches, rates)
     finally:
         for variable, value in zip(variables, kept, strict=True):
@@ -100,19 +102,21 @@ def range_test(network, fetch, dataset, fit, config, lowest=LOWEST, highest=HIGH
 
 
 def _batches(network, fetch, dataset, fit, config, steps):
-    """The first batches that training would see; compiles the network for them."""
-    targets = take(dataset.targets, fit)
-    an_epoch = -(-len(fit) // min(config.batch_size, len(fit)))
+    """At least so many of the batches that training would see; compiles the network for them.
+
+    Those that end an epoch and are smaller are passed over: the loss of a few examples is noise.
+    """
+    targets, whole = take(dataset.targets, fit), min(config.batch_size, len(fit))
     batches, _ = training_batches(
         lambda places, epoch: fetch(fit[places], epoch),
         [(tuple(tensor.shape[1:]), input_dtype(tensor)) for tensor in network.inputs],
         dataset.task.one_hot(targets) if config.mixup else targets,
         dataset.weights(fit, config.class_weight),
         config,
-        -(-steps // an_epoch),
+        -(-steps // (len(fit) // whole)),
     )
     compiled(network, dataset, config, 0.0)
-    return batches
+    return (batch for batch in batches.as_numpy_iterator() if len(batch[-1]) == whole)
 
 
 def _fits(network, batch):
@@ -137,9 +141,7 @@ def _losses(network, batches, rates):
     """
     losses = []
     with progress.bar("Testing learning rates", len(rates)) as advance:
-        for rate, batch in zip(
-            rates, batches.as_numpy_iterator(), strict=False
-        ):  # batches fill their last epoch
+        for rate, batch in zip(rates, batches, strict=False):  # they fill their last epoch
             network.optimizer.learning_rate = float(rate)
             network.reset_metrics()  # else the loss is a mean over all steps so far
             loss = _loss(network.train_on_batch(*batch, return_dict=True))
@@ -230,5 +232,5 @@ def check_rate(network, fetch, dataset, fit, config, plan, label):
         progress.warn(
             f"{label}: a learning rate of {named:g} is too high, in a short test the loss rose "
             f"above {found.highest_stable:.1g}. Leave --learning-rate out (then it is {usual:g}) "
-            f"or try {min(found.suggested, usual):g}"
+            f"or try {min(found.suggested(usual), usual):g}"
         )
