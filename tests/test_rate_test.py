@@ -191,7 +191,7 @@ def train_at(learner, rate, recommended=1e-3, epochs=1):
 def test_an_absurd_rate_gets_one_line_and_a_usual_one_costs_nothing(learner, capsys, monkeypatch):
     train_at(learner, 5.0)
     (warned,) = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
-    assert warned.startswith("warning: Learning: a learning rate of 5 is too high")
+    assert warned.startswith("warning: Learning: a learning rate of 5 is too high:")
     assert "Leave --learning-rate out (then it is 0.001) or try 0.001" in warned
     monkeypatch.delattr(rate_test, "range_test")
     for rate, recommended in ((1e-3, 1e-3), (1e-2, 1e-3), (5.0, None)):

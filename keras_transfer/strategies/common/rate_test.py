@@ -230,7 +230,7 @@ def check_rate(network, fetch, dataset, fit, config, plan, label):
     found = range_test(network, fetch, dataset, fit, config, usual / 10, named, SHORT)
     if found.rose and named > TOO_HIGH * found.highest_stable:
         progress.warn(
-            f"{label}: a learning rate of {named:g} is too high, in a short test the loss rose "
-            f"above {found.highest_stable:.1g}. Leave --learning-rate out (then it is {usual:g}) "
-            f"or try {min(found.suggested(usual), usual):g}"
+            f"{label}: a learning rate of {named:g} is too high: in a short test the loss rose at "
+            f"rates above {found.highest_stable:.1g}. Leave --learning-rate out (then it is "
+            f"{usual:g}) or try {min(found.suggested(usual), usual):g}"
         )
