@@ -29,6 +29,7 @@ ORDER = [  # a module may import from its own row and the rows above it
     {"explain"},
     {"report"},
     {"train"},
+    {"learning_rate"},
     {"cli", "__main__"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}

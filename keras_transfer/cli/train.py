@@ -1,6 +1,7 @@
 """`keras-transfer train`: from labelled data to a proven model."""
 
 import json
+import shlex
 import sys
 from dataclasses import dataclass, fields
 from typing import Literal
@@ -8,6 +9,7 @@ from typing import Literal
 from keras_transfer import progress
 from keras_transfer.cli.command import BELOW_BAR, DONE, Talk, run_guarded
 from keras_transfer.config import ROOMS, config_class, make_config, names_in
+from keras_transfer.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,13 +17,16 @@ class RunArguments(Talk):
     """Adapt a pretrained base to your labelled examples; score, save and export the model."""
 
     out: str | None = None
-    """The run's folder; by default saved_models/DATA-BASE-STRATEGY-NNN."""
+    """The run's folder; by default saved_models/DATA-BASE-STRATEGY-NNN. With
+    --find-learning-rate the folder of its figure; by default the current one."""
     overwrite: bool = False
-    """Replace a run of that name."""
+    """Replace a run (or figure) of that name."""
     verify_load: bool = False
     """In the end load the run in a process of its own and score it again."""
     plan: bool = False
     """Only say what the run will take in time and disk."""
+    find_learning_rate: bool = False
+    """Only find a learning rate, by a range test on examples of train; draws learning_rate.svg."""
 
 
 def main(arguments=None):
@@ -32,8 +37,14 @@ def main(arguments=None):
         from keras_transfer.train import run_transfer
 
         config = make_config(**settings_of(asked))
+        if asked.plan and asked.find_learning_rate:
+            found = "--plan --find-learning-rate"
+            raise UserError("each of these does one thing and no training", found, "Name one")
         if asked.plan:
             print_plan(config, asked.json)
+            return DONE
+        if asked.find_learning_rate:
+            print_rate(config, asked, given)
             return DONE
         run = run_transfer(config, config.data, asked.out, asked.overwrite)
         print(json.dumps(run.metrics, indent=2) if asked.json else summarise(run))
@@ -99,3 +110,28 @@ def print_plan(config, as_json):
 
     plan = plan_run(config.data, config, check(config))
     print(json.dumps(plan, indent=2) if as_json else describe_plan(plan))
+
+
+def print_rate(config, asked, given):
+    """What a range test of learning rates suggests, and the command to go on with."""
+    from keras_transfer.learning_rate import run_range_test
+    from keras_transfer.report.learning_rate import describe_test
+
+    out = "." if asked.out is None else asked.out
+    facts = run_range_test(config, config.data, out, asked.overwrite)
+    command = command_with_rate(given, facts["suggested"])
+    if asked.json:
+        print(json.dumps({**facts, "command": command}, indent=2))
+    else:
+        print(describe_test(facts, command))
+
+
+def command_with_rate(given, rate):
+    """The command that was given, now to train at `rate`; `--out` and such were for the figure."""
+    kept, skip = [], False
+    for text in given:
+        flag = text.split("=", 1)[0].replace("_", "-")
+        if not skip and flag not in ("--find-learning-rate", "--out", "--overwrite", "--json"):
+            kept.append(text)
+        skip = text == "--out"
+    return shlex.join(["keras-transfer", "train", *kept, "--learning-rate", f"{rate:g}"])

@@ -47,6 +47,19 @@ def to_svg(figure):
     return compact(file.getvalue(), figure.title)
 
 
+def to_svg_file(figure):
+    """One of `evaluate.figures` as the text of an SVG file of its own, on white paper."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    from keras_transfer.figures.drawing import settings
+
+    made, file = make_figure(figure), io.StringIO()
+    with rc_context({**settings(), "svg.hashsalt": figure.name}):
+        FigureCanvasSVG(made).print_svg(file, metadata={"Date": None, "Title": figure.title})
+    return file.getvalue()
+
+
 def compact(text, title):
     """The SVG of matplotlib without what only a file of its own needs."""
     from html import escape

@@ -2,7 +2,9 @@
 
 `strategies/NAME.py` has `fit(model, dataset, features, config) -> Fitted` and
 `stages(facts, config) -> [Stage]`; it may have `check(config)`, which refuses settings without a
-meaning, and a frozen dataclass `Settings`, whose fields join the flags where it is named.
+meaning, a frozen dataclass `Settings`, whose fields join the flags where it is named, and
+`first_training(model, dataset, features, config) -> rate_test.Training`, for
+`--find-learning-rate`.
 """
 
 from typing import Any, NamedTuple

@@ -18,6 +18,7 @@ from keras_transfer.strategies.common import recipes
 from keras_transfer.strategies.common.exact_head import LinearProblem, fit_head
 from keras_transfer.strategies.common.gradient import schedule, train_by_gradient
 from keras_transfer.strategies.common.inputs import StoredInputs, views_of
+from keras_transfer.strategies.common.rate_test import Training, narrowed
 from keras_transfer.strategies.common.tensorboard import scalars
 from keras_transfer.strategies.common.unseen import on_holdout, out_of_fold
 
@@ -151,3 +152,13 @@ def train_head(model, dataset, features, config, epochs=None):
     if epochs:
         return history, best, None
     return history, best, on_holdout(model, suffix, fetch, dataset)
+
+
+def first_training(model, dataset, features, config):
+    """The training of a head with hidden layers: `rate_test.Training`."""
+    set_trainable(model, "none")
+    prefix, suffix = cut(model)
+    few = narrowed(dataset, config)
+    fetch = StoredInputs(prefix, few, features, few.holdout.fit)
+    stage = head_stage(facts_of(dataset), config, len(dataset.holdout.fit))
+    return Training(suffix, fetch, few, stage)

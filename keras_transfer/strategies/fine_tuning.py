@@ -18,6 +18,7 @@ from keras_transfer.strategies.common import recipes
 from keras_transfer.strategies.common.gradient import predict_inputs, schedule, train_by_gradient
 from keras_transfer.strategies.common.inputs import inputs_of, views_of
 from keras_transfer.strategies.common.judging import clearly_better, judge_indices
+from keras_transfer.strategies.common.rate_test import Training, enough_views, narrowed
 from keras_transfer.strategies.common.unseen import on_holdout
 from keras_transfer.strategies.feature_extraction import (
     NOBODY,
@@ -167,3 +168,15 @@ def _interpolate(network, start, tuned, share):
         for a, b in zip(start, tuned, strict=True)
     ]
     network.set_weights(between)
+
+
+def first_training(model, dataset, features, config):
+    """The tuning, from the head that it would start from: `rate_test.Training`."""
+    planned = stages(facts_of(dataset), config)
+    tuning = [stage for stage in planned if stage.part != "none"]
+    if len(planned) > len(tuning):
+        fit_head_on_part(model, dataset, features, config)
+    few, looks = narrowed(dataset, config), sum(stage.epochs for stage in tuning)
+    stage = enough_views(tuning[0], few, config)
+    network, fetch = _prepare(model, stage, looks, few, features, config)
+    return Training(network, fetch, few, stage)

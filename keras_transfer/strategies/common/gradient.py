@@ -13,8 +13,10 @@ from keras_transfer.errors import UserError
 from keras_transfer.inputs.common.arrays import concatenate, take
 from keras_transfer.runtimes.batching import BATCH_SIZE
 from keras_transfer.runtimes.keras import KerasRuntime, input_dtype
+from keras_transfer.strategies.common.compiling import compiled
 from keras_transfer.strategies.common.judging import judge_indices
-from keras_transfer.strategies.common.optimizer import adam
+from keras_transfer.strategies.common.optimizer import warm_cosine
+from keras_transfer.strategies.common.rate_test import check_rate
 from keras_transfer.strategies.common.tensorboard import scalars
 
 
@@ -25,6 +27,7 @@ class Schedule(NamedTuple):
     learning_rate: float
     patience: float = math.inf  # epochs without improvement before it stops, the best kept
     deadline: float = math.inf  # of time.monotonic()
+    recommended: float | None = None  # the rate of the recipe, None where there is none
 
 
 def schedule(stage, config, begun):
@@ -38,6 +41,7 @@ def schedule(stage, config, begun):
         learning_rate=config.learning_rate or recipe.learning_rate,
         patience=config.patience or recipe.patience or math.inf,
         deadline=math.inf if budget is None else begun + 60 * budget,
+        recommended=recipe.learning_rate,
     )
 
 
@@ -60,6 +64,8 @@ def train_by_gradient(model, fetch, dataset, fit, select, config, plan, label):
         UserError: the loss is no number in the first epoch.
     """
     keras = load_keras()
+    if len(select):  # what trains on all of train has trained on a part of it before
+        check_rate(model, fetch, dataset, fit, config, plan, label)
     targets = take(dataset.targets, fit)
     batches, steps = training_batches(
         fetch.source([(tuple(one.shape[1:]), input_dtype(one)) for one in model.inputs]),
@@ -70,16 +76,10 @@ def train_by_gradient(model, fetch, dataset, fit, select, config, plan, label):
         plan.epochs,
         device_count(),
     )
-    tensorflow = keras.backend.backend() == "tensorflow"
     vectors = all(len(tensor.shape) == 2 for tensor in model.inputs)
-    model.compile(
-        optimizer=adam(plan.learning_rate, steps * plan.epochs),
-        loss=dataset.task.loss(bool(config.mixup)),
-        weighted_metrics=dataset.task.metrics(bool(config.mixup)),
-        # an epoch of a head on features is one compiled loop; of a network, Ctrl-C would wait
-        steps_per_execution=steps if tensorflow and vectors else 1,
-        jit_compile=False if tensorflow else "auto",
-    )
+    # an epoch of a head on features is one compiled loop; of a network, Ctrl-C would wait
+    rates = warm_cosine(plan.learning_rate, steps * plan.epochs)
+    compiled(model, dataset, config, rates, steps if vectors else 1)
     predicted = predict_inputs(model, fetch)
 
     def judged(indices):

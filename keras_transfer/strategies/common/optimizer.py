@@ -8,21 +8,24 @@ CLIP_NORM = 1.0  # of all gradients: one odd batch can otherwise kill a network 
 WARM_UP = 0.1  # share of the steps over which the rate rises
 
 
-def adam(rate, steps):
+def warm_cosine(rate, steps):
+    """A schedule of so many steps: up to `rate`, then down to a hundredth of it as a cosine."""
+    warm = max(1, round(WARM_UP * steps))
+    return load_keras().optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warm), alpha=0.01, warmup_target=rate, warmup_steps=warm
+    )
+
+
+def adam(rate):
     """A new optimizer: one that was built for other variables refuses these.
 
     Args:
-        rate: the highest; it rises to it, then falls to a hundredth as a cosine.
-        steps: of the whole training.
+        rate: the learning rate, or a schedule of Keras.
     """
     keras = load_keras()
-    warm = max(1, round(WARM_UP * steps))
-    cosine = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - warm), alpha=0.01, warmup_target=rate, warmup_steps=warm
-    )
     mirrored = keras.backend.backend() == "tensorflow" and device_count() > 1
     kind = _mirrored_adam() if mirrored else keras.optimizers.Adam
-    return kind(cosine, global_clipnorm=CLIP_NORM)
+    return kind(rate, global_clipnorm=CLIP_NORM)
 
 
 @functools.cache
