@@ -68,8 +68,9 @@ class TrainConfig:
     """balanced counts each class alike, however many examples it has."""
     epochs: int | None = None
     """Most passes over the training examples; by default what the strategy recommends."""
-    batch_size: int | Literal["auto"] = 32
-    """Examples a training step; auto is the largest power of two that fits into memory."""
+    batch_size: int | Literal["auto"] | None = None
+    """Examples a training step; auto is the largest power of two that fits into memory. By default
+    what the strategy recommends."""
     devices: int | Literal["all"] = 1
     """On how many GPUs to train; each takes a part of every batch."""
     learning_rate: float | None = None

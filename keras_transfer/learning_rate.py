@@ -49,6 +49,7 @@ def run_range_test(config, data, out=None, overwrite=False):
     from keras_transfer.features.store import open_store
     from keras_transfer.model.factory import build_for
     from keras_transfer.report.learning_rate import facts_of_test
+    from keras_transfer.strategies.common.batch_size import settle_batch_size
     from keras_transfer.strategies.common.rate_test import range_test
     from keras_transfer.train import check
 
@@ -61,7 +62,9 @@ def run_range_test(config, data, out=None, overwrite=False):
     features = open_store(config.cache_features, config.feature_precision)
     with precision_and_seed(config.precision, config.seed):
         model = build_for(dataset, config)
+        config = settle_batch_size(model, dataset, features, config)
         network, fetch, few, stage = training_of(model, dataset, features, config)
+        config = replace(config, batch_size=stage.recipe.batch_size)
         found = range_test(network, fetch, few, few.holdout.fit, config)
     facts = facts_of_test(found, stage)
     return {**facts, "figure": None if out is None else write_figure(facts, out, overwrite)}

@@ -16,8 +16,10 @@ from keras_transfer.evaluate.neighbours import Neighbours
 from keras_transfer.evaluate.unsure import choose_threshold, is_unsure, is_useful, score_threshold
 from keras_transfer.features.store import FeatureStore
 from keras_transfer.model.factory import build_for
+from keras_transfer.model.pooled import pooled_features
 from keras_transfer.run.folder import Run
 from keras_transfer.run.predictor import Predictor
+from keras_transfer.runtimes.keras import KerasRuntime
 from keras_transfer.strategies import find_strategy
 from keras_transfer.strategies.common.reliability import settle
 from keras_transfer.strategies.common.temperature import fit_temperature
@@ -133,7 +135,7 @@ def fitted_by(folder, **knobs):
     [
         {},
         {"hidden_units": (8,), "epochs": 2},
-        {"strategy": "fine_tuning", "epochs": 1, **PRETRAINED},
+        {"strategy": "fine_tuning", "epochs": 1, "learning_rate": 1e-5, **PRETRAINED},
     ],
     ids=["exact head", "hidden head", "fine tuning"],
 )
@@ -149,7 +151,10 @@ def test_what_is_settled_rests_on_examples_that_did_not_train(knobs, folder):
     assert unseen.distances.min() > 0  # of an example that trained it would be nearly 0
     found = settle(fitted, dataset, features, config)
     assert found.references.dtype == np.float16
-    assert len(found.references) == len(train)
+    # from the store, and the same as of the whole network
+    pixels = dataset.examples.batch(train).astype(np.float32)
+    whole = KerasRuntime(pooled_features(fitted.model))(pixels)
+    np.testing.assert_allclose(found.references, whole, rtol=2e-3, atol=2e-3)
     assert set(found.thresholds) == {"task", "unsure", "unlike_training"}
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_transfer.backend import load_keras
+from keras_transfer.backend import load_keras, set_seed
 from keras_transfer.config import make_config
 from keras_transfer.data.dataset import draw_holdout, make_dataset
 from keras_transfer.data.examples import Examples
@@ -17,7 +17,7 @@ from keras_transfer.errors import UserError
 from keras_transfer.features.predicting import predict_with_features
 from keras_transfer.features.store import FeatureStore
 from keras_transfer.model.factory import build_model
-from keras_transfer.strategies import check_strategy, find_strategy
+from keras_transfer.strategies import check_strategy, facts_of, find_strategy
 from keras_transfer.strategies.common import recipes
 from keras_transfer.strategies.common.inputs import StoredInputs, views_of
 from keras_transfer.strategies.common.judging import (
@@ -102,8 +102,6 @@ def tiny_dataset(per_kind=14, size=32, splits=("train", "val")):
 
 def trained(strategy, dataset=None, features=None, **knobs):
     """(Fitted, dataset) of a strategy on a tiny network without pretrained weights."""
-    from keras_transfer.backend import set_seed
-
     config = make_config(base=SMALL, weights="none", image_size=32, strategy=strategy, **knobs)
     dataset = dataset or tiny_dataset()
     set_seed(config.seed)
@@ -178,7 +176,8 @@ def test_stored_and_unstored_training_see_the_same_views(shuffled):
 
 
 def test_the_head_is_kept_when_tuning_harms():
-    dataset = tiny_dataset()
+    set_seed(0)
+    dataset = tiny_dataset(per_kind=30)
     # fresh weights would not be compared with a head: pretend that they are pretrained
     config = make_config(
         base=SMALL,
@@ -296,8 +295,29 @@ def test_settings_without_meaning_together_are_refused(knobs, message):
     ],
 )
 def test_recipes_give_small_sets_their_steps(recipe, examples, epochs):
-    assert recipe(examples, 32).epochs == epochs
+    assert recipe(examples).epochs == recipe(examples, 32).epochs == epochs
     assert recipe(32, 32).epochs >= recipes.LEAST_STEPS
+
+
+@given(st.integers(1, 5000))
+def test_a_small_set_is_tuned_on_in_small_batches_for_enough_steps(examples):
+    recipe = recipes.fine_tuning(examples)
+    small = examples < recipes.SMALL_SET
+    assert recipe.batch_size == (recipes.SMALL_BATCH if small else recipes.BATCH_SIZE)
+    steps = recipe.epochs * -(-examples // recipe.batch_size)
+    assert steps >= (recipes.SMALL_STEPS if small else recipes.LEAST_STEPS)
+    assert recipe.epochs >= 3
+
+
+@pytest.mark.parametrize(
+    ("knobs", "first"), [({}, 0.5), ({"epochs": 6}, 1.0), ({"patience": 2}, 1.0)]
+)
+def test_the_training_that_only_selects_is_shorter_unless_the_user_asks(knobs, first):
+    facts = facts_of(tiny_dataset(splits=("train",)))
+    config = make_config(strategy="fine_tuning", **knobs)
+    _, tuning, again = find_strategy("fine_tuning").stages(facts, config)
+    assert tuning.epochs == np.ceil(first * again.epochs)
+    assert tuning.views == again.views
 
 
 def test_a_loss_that_is_lost_on_the_holdout_alone_is_named_so():

@@ -5,6 +5,7 @@ of a task that has no solver) is trained on the stored features.
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -158,7 +159,7 @@ def first_training(model, dataset, features, config):
     """The training of a head with hidden layers: `rate_test.Training`."""
     set_trainable(model, "none")
     prefix, suffix = cut(model)
-    few = narrowed(dataset, config)
-    fetch = StoredInputs(prefix, few, features, few.holdout.fit)
     stage = head_stage(facts_of(dataset), config, len(dataset.holdout.fit))
+    few = narrowed(dataset, replace(config, batch_size=stage.recipe.batch_size))
+    fetch = StoredInputs(prefix, few, features, few.holdout.fit)
     return Training(suffix, fetch, few, stage)

@@ -7,6 +7,7 @@ clearly that another share of the tuning is better.
 """
 
 import math
+from dataclasses import replace
 
 from keras_transfer import progress
 from keras_transfer.backend import load_keras
@@ -27,7 +28,7 @@ from keras_transfer.strategies.feature_extraction import (
     head_stage,
 )
 
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the way to the tuned weights
+SHARES = (0.0, 0.5, 1.0)  # of the way to the tuned weights
 REFIT_MOST = 2000  # training examples; of more the holdout is hardly missed
 FRESH_MOMENTUM = 0.9  # of batch norms; Keras's 0.99 lags for hundreds of steps, small sets have few
 
@@ -55,6 +56,9 @@ def stages(facts, config):
     cheap = facts.train <= REFIT_MOST and config.time_budget is None
     if cheap and facts.selected_on == "train":
         found.append(_tuning("Tuning on all of train", facts, config, recipe, facts.train))
+        if config.epochs is None and config.patience is None:
+            # it tells as much about the share to keep, and nearly as much about confidence
+            found[1] = found[1]._replace(epochs=-(-recipe.epochs // 2))
     return found
 
 
@@ -94,7 +98,8 @@ def fit(model, dataset, features, config):
             fit_head_on_all(model, dataset, features, config)
             network, fetch = _prepare(model, again[0], looks, dataset, features, config)
             start = network.get_weights()
-            _train(network, fetch, again[0], dataset, config, best)
+            whole = best == tuning.epochs
+            _train(network, fetch, again[0], dataset, config, again[0].epochs if whole else best)
             _interpolate(network, start, network.get_weights(), share)
     elif config.time_budget is None or not config.hidden_units:
         model.set_weights(untouched)
@@ -176,6 +181,7 @@ def first_training(model, dataset, features, config):
     tuning = [stage for stage in planned if stage.part != "none"]
     if len(planned) > len(tuning):
         fit_head_on_part(model, dataset, features, config)
+    config = replace(config, batch_size=tuning[0].recipe.batch_size)
     few, looks = narrowed(dataset, config), sum(stage.epochs for stage in tuning)
     stage = enough_views(tuning[0], few, config)
     network, fetch = _prepare(model, stage, looks, few, features, config)

@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,7 @@ class Schedule(NamedTuple):
     patience: float = math.inf  # epochs without improvement before it stops, the best kept
     deadline: float = math.inf  # of time.monotonic()
     recommended: float | None = None  # the rate of the recipe, None where there is none
+    batch_size: int = 32  # examples a step
 
 
 def schedule(stage, config, begun):
@@ -42,6 +44,7 @@ def schedule(stage, config, begun):
         patience=config.patience or recipe.patience or math.inf,
         deadline=math.inf if budget is None else begun + 60 * budget,
         recommended=recipe.learning_rate,
+        batch_size=recipe.batch_size,
     )
 
 
@@ -54,7 +57,7 @@ def train_by_gradient(model, fetch, dataset, fit, select, config, plan, label):
         dataset: `data.dataset.Dataset`.
         fit, select: indices to train on and to select the epoch by. With none to select by every
             epoch is run and the last weights are kept.
-        config: gives batch_size, seed, class_weight, mixup, tensorboard.
+        config: gives seed, class_weight, mixup, tensorboard.
         plan: Schedule; label: what the progress bar says.
 
     Returns:
@@ -63,7 +66,7 @@ def train_by_gradient(model, fetch, dataset, fit, select, config, plan, label):
     Raises:
         UserError: the loss is no number in the first epoch.
     """
-    keras = load_keras()
+    keras, config = load_keras(), replace(config, batch_size=plan.batch_size)
     if len(select):  # what trains on all of train has trained on a part of it before
         check_rate(model, fetch, dataset, fit, config, plan, label)
     targets = take(dataset.targets, fit)

@@ -7,6 +7,8 @@ import numpy as np
 from keras_transfer.inputs.common.arrays import take
 from keras_transfer.strategies.common.temperature import fit_temperature
 
+CLEAR = 2  # standard errors
+
 
 class Judgement(NamedTuple):
     """How good predictions are.
@@ -38,9 +40,9 @@ def judge(task, targets, predictions, weights=None):
 
 
 def clearly_better(one, other):
-    """Whether Judgement `one` beats `other` on the same examples by more than a standard error."""
+    """Whether Judgement `one` beats `other` on the same examples by two standard errors."""
     gains = other.errors - one.errors
-    return gains.mean() > gains.std() / np.sqrt(len(gains))
+    return gains.mean() > CLEAR * gains.std() / np.sqrt(len(gains))
 
 
 def _mean(losses, weights):

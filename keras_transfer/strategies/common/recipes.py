@@ -9,24 +9,34 @@ class Recipe(NamedTuple):
     augment: str
     patience: int | None  # epochs without improvement; None: to the end of the schedule
     views: int = 1  # seeded versions of each example that stored activations are of
+    batch_size: int = 32
 
 
 LINEAR_VIEWS = 4  # for the linear head; each costs a run of the base over all examples
 MOST_VIEWS = 64
 LEAST_STEPS = 180  # a small set needs its passes, a large one does not
+BATCH_SIZE = 32
+SMALL_SET = 1000  # training examples; fewer are tuned on in batches so small ...
+SMALL_BATCH = 8
+SMALL_STEPS = 240  # ... and at least so many steps: as good as 180 of 32, for a third of the work
 
 
-def _enough_epochs(examples, batch_size, least):
+def _enough_epochs(examples, batch_size, least, least_steps=LEAST_STEPS):
     steps = max(1, -(-examples // batch_size))
-    return max(least, -(-LEAST_STEPS // steps))
+    return max(least, -(-least_steps // steps))
 
 
-def hidden_head(examples, batch_size):
-    """A head with hidden layers, trained on stored features: an epoch costs next to nothing."""
-    return Recipe(_enough_epochs(examples, batch_size, 50), 1e-3, "none", 8)
+def hidden_head(examples, batch_size=None):
+    """A head with hidden layers, trained on stored features: an epoch costs next to nothing.
+
+    Args:
+        examples: to train on; batch_size: None for the recipe's own.
+    """
+    size = batch_size or BATCH_SIZE
+    return Recipe(_enough_epochs(examples, size, 50), 1e-3, "none", 8, batch_size=size)
 
 
-def fine_tuning(examples, batch_size):
+def fine_tuning(examples, batch_size=None):
     """Part of a pretrained base, from a head that fits already.
 
     The rate falls to nothing on its own, so the last weights are the best but for the noise of
@@ -34,10 +44,15 @@ def fine_tuning(examples, batch_size):
     epoch saw: with eight of them thirty epochs learned flowers by heart. Compared by trials inside
     train on real images (docs/how-it-works.md, "How the defaults were chosen").
     """
-    epochs = _enough_epochs(examples, batch_size, 10)
-    return Recipe(epochs, 3e-4, "light", None, views=MOST_VIEWS)
+    if batch_size is None and examples < SMALL_SET:
+        size, epochs = SMALL_BATCH, _enough_epochs(examples, SMALL_BATCH, 3, SMALL_STEPS)
+    else:
+        size = batch_size or BATCH_SIZE
+        epochs = _enough_epochs(examples, size, 10)
+    return Recipe(epochs, 3e-4, "light", None, MOST_VIEWS, size)
 
 
-def from_scratch(examples, batch_size):
+def from_scratch(examples, batch_size=None):
     """A base without pretrained weights: long, at the usual rate of Adam."""
-    return Recipe(_enough_epochs(examples, batch_size, 60), 1e-3, "light", 15)
+    size = batch_size or BATCH_SIZE
+    return Recipe(_enough_epochs(examples, size, 60), 1e-3, "light", 15, batch_size=size)

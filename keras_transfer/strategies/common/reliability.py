@@ -10,10 +10,11 @@ import numpy as np
 from keras_transfer import progress
 from keras_transfer.errors import UserError
 from keras_transfer.evaluate.unsure import choose_threshold, is_useful, score_threshold
+from keras_transfer.features.places import NoRoomError
 from keras_transfer.inputs.common.arrays import take
 from keras_transfer.model.cut import cut
 from keras_transfer.model.pooled import POOL, pooled_features
-from keras_transfer.runtimes.batching import predict_examples
+from keras_transfer.runtimes.batching import BATCH_SIZE, predict_examples
 from keras_transfer.runtimes.keras import KerasRuntime
 from keras_transfer.strategies.common.temperature import (
     clearly_lowers_loss,
@@ -126,11 +127,23 @@ def _unsure(dataset, unseen, targets, predictions, config):
 
 def _references(model, dataset, features):
     """Pooled features of training examples that new ones are compared with."""
-    train, prefix = dataset.indices("train"), cut(model)[0]
+    train, (prefix, suffix) = dataset.indices("train"), cut(model)
     size = model.get_layer(POOL).output.shape[-1]
     some = train[references(train, size)]
     if prefix.layers[-1].name == POOL:
         return features.features(prefix, dataset.examples, some).astype(np.float16)
-    runtime = KerasRuntime(pooled_features(model))  # of a tuned network they are its own
+    if prefix.weights:
+        try:
+            # mostly there already: what trained saw them
+            stored = features.table(prefix, dataset.examples, some)
+            return _in_batches(KerasRuntime(pooled_features(suffix)), stored, some)
+        except NoRoomError as error:
+            progress.say(f"features of training examples are computed from the start: {error}")
+    runtime = KerasRuntime(pooled_features(model))
     found = predict_examples(runtime, dataset.examples, some, "Features of training examples")
     return found.astype(np.float16)
+
+
+def _in_batches(runtime, table, indices):
+    parts = np.array_split(indices, range(BATCH_SIZE, len(indices), BATCH_SIZE))
+    return np.concatenate([runtime(table[part]) for part in parts]).astype(np.float16)
