@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_transfer import progress
-from keras_transfer.backend import device_count, load_keras
-from keras_transfer.data.pipeline import training_batches
+from keras_transfer.backend import load_keras
 from keras_transfer.errors import UserError
-from keras_transfer.inputs.common.arrays import concatenate, take
+from keras_transfer.inputs.common.arrays import concatenate
 from keras_transfer.runtimes.batching import BATCH_SIZE
-from keras_transfer.runtimes.keras import KerasRuntime, input_dtype
+from keras_transfer.runtimes.keras import KerasRuntime
 from keras_transfer.strategies.common.compiling import compiled
+from keras_transfer.strategies.common.inputs import batches_for
 from keras_transfer.strategies.common.judging import judge_indices
 from keras_transfer.strategies.common.optimizer import warm_cosine
 from keras_transfer.strategies.common.rate_test import check_rate
@@ -69,16 +69,7 @@ def train_by_gradient(model, fetch, dataset, fit, select, config, plan, label):
     keras, config = load_keras(), replace(config, batch_size=plan.batch_size)
     if len(select):  # what trains on all of train has trained on a part of it before
         check_rate(model, fetch, dataset, fit, config, plan, label)
-    targets = take(dataset.targets, fit)
-    batches, steps = training_batches(
-        fetch.source([(tuple(one.shape[1:]), input_dtype(one)) for one in model.inputs]),
-        fit,
-        dataset.task.one_hot(targets) if config.mixup else targets,
-        dataset.weights(fit, config.class_weight),
-        config,
-        plan.epochs,
-        device_count(),
-    )
+    batches, steps = batches_for(model, fetch, dataset, fit, config, plan.epochs)
     vectors = all(len(tensor.shape) == 2 for tensor in model.inputs)
     # an epoch of a head on features is one compiled loop; of a network, Ctrl-C would wait
     rates = warm_cosine(plan.learning_rate, steps * plan.epochs)

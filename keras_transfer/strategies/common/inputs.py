@@ -7,11 +7,14 @@ in the same epoch; without an epoch the plain one. Their `source` gives the same
 import numpy as np
 
 from keras_transfer import progress
-from keras_transfer.data.pipeline import arrays_source
+from keras_transfer.backend import device_count
+from keras_transfer.data.pipeline import arrays_source, training_batches
 from keras_transfer.data.raw_inputs import RawInputs, turns
 from keras_transfer.features.places import NoRoomError
 from keras_transfer.features.plan import plan_storing
+from keras_transfer.inputs.common.arrays import take
 from keras_transfer.model.cut import cut
+from keras_transfer.runtimes.keras import input_dtype
 
 
 def views_of(augmentation, config, recommended):
@@ -78,3 +81,23 @@ def inputs_of(model, stage, looks, dataset, features, config):
     else:
         progress.say(f"the base runs in each epoch: {storing.reason}")
     return model, RawInputs(dataset.examples, stage.views)
+
+
+def batches_for(network, fetch, dataset, indices, config, epochs):
+    """What `training_batches` gives for a network that trains on the examples at `indices`.
+
+    Args:
+        network: a `keras.Model` from what `fetch` gives to the task's outputs.
+        fetch: RawInputs or StoredInputs; dataset: `data.dataset.Dataset`.
+        config: gives batch_size, seed, class_weight, mixup.
+    """
+    targets = take(dataset.targets, indices)
+    return training_batches(
+        fetch.source([(tuple(one.shape[1:]), input_dtype(one)) for one in network.inputs]),
+        indices,
+        dataset.task.one_hot(targets) if config.mixup else targets,
+        dataset.weights(indices, config.class_weight),
+        config,
+        epochs,
+        device_count(),
+    )

@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_transfer import progress
-from keras_transfer.data.pipeline import training_batches
 from keras_transfer.errors import UserError
-from keras_transfer.inputs.common.arrays import each, take
-from keras_transfer.runtimes.keras import input_dtype
+from keras_transfer.inputs.common.arrays import each
 from keras_transfer.strategies.common.compiling import compiled
+from keras_transfer.strategies.common.inputs import batches_for
 
 LOWEST, HIGHEST, STEPS = 1e-6, 1.0, 100  # of the test that is asked for
 SUSPICIOUS = 10  # times the recommended rate: a named one above is tested before training
@@ -106,17 +105,11 @@ def _batches(network, fetch, dataset, fit, config, steps):
 
     Those that end an epoch and are smaller are passed over: the loss of a few examples is noise.
     """
-    targets, whole = take(dataset.targets, fit), min(config.batch_size, len(fit))
-    batches, _ = training_batches(
-        fetch.source([(tuple(one.shape[1:]), input_dtype(one)) for one in network.inputs]),
-        fit,
-        dataset.task.one_hot(targets) if config.mixup else targets,
-        dataset.weights(fit, config.class_weight),
-        config,
-        -(-steps // (len(fit) // whole)),
-    )
+    whole = min(config.batch_size, len(fit))
+    epochs = -(-steps // (len(fit) // whole))
+    batches, _ = batches_for(network, fetch, dataset, fit, config, epochs)
     compiled(network, dataset, config, 0.0)
-    return (batch for batch in batches.as_numpy_iterator() if len(batch[-1]) == whole)
+    return (batch for batch in batches.as_numpy_iterator() if len(batch[-1]) >= whole)
 
 
 def _fits(network, batch):
