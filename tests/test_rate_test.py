@@ -46,7 +46,7 @@ class Vectors:
 
 def first_training(strategy, **knobs):
     """(Training, config) on a tiny network."""
-    config = make_config(**TINY, strategy=strategy, **knobs)
+    config = make_config(**{**TINY, "batch_size": 32, "strategy": strategy, **knobs})
     dataset = tiny_dataset()
     set_seed(0)
     model = build_model(
@@ -141,7 +141,9 @@ def test_nothing_but_what_the_steps_see_is_computed():
     dataset = tiny_dataset(splits=("train", "val", "test"))
     few = narrowed(dataset, make_config(batch_size=1))
     assert set(few.indices("train")) == set(few.holdout.fit) <= set(dataset.holdout.fit)
-    assert len(narrowed(dataset, make_config()).holdout.fit) == len(dataset.holdout.fit)
+    assert len(narrowed(dataset, make_config(batch_size=32)).holdout.fit) == len(
+        dataset.holdout.fit
+    )
     store = FeatureStore()
     config = make_config(**HIDDEN)
     model = build_model(SMALL, dataset.task, 0, (16,), image_size=32, weights="none")

@@ -7,7 +7,7 @@ import numpy as np
 from keras_transfer.inputs.common.arrays import take
 from keras_transfer.strategies.common.temperature import fit_temperature
 
-CLEAR = 2  # standard errors
+CLEAR = 3  # standard errors
 
 
 class Judgement(NamedTuple):
@@ -40,7 +40,7 @@ def judge(task, targets, predictions, weights=None):
 
 
 def clearly_better(one, other):
-    """Whether Judgement `one` beats `other` on the same examples by two standard errors."""
+    """Whether Judgement `one` beats `other` on the same examples by three standard errors."""
     gains = other.errors - one.errors
     return gains.mean() > CLEAR * gains.std() / np.sqrt(len(gains))
 
