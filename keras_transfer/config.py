@@ -36,7 +36,7 @@ class TrainConfig:
     """What an example is."""
     strategy: str = "feature_extraction"
     """feature_extraction trains a head on the frozen base; fine_tuning then trains part of the
-    base too, and keeps half of that, or as much of it as is clearly better."""
+    base too, and keeps half of that, or all or none of it where that is clearly better."""
     task: str = "auto"
     """What is predicted; auto reads it off the labels."""
     trainable: str = "auto"
