@@ -1,21 +1,27 @@
 """Training from files: TensorFlow's own operations give the pixels that every other way gives."""
 
+import functools
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from keras_transfer.backend import load_tensorflow
+from keras_transfer.backend import load_keras, load_tensorflow
 from keras_transfer.bases.table import find_base
 from keras_transfer.config import make_config
+from keras_transfer.data.dataset import Holdout, make_dataset
 from keras_transfer.data.examples import read_examples
 from keras_transfer.data.pipeline import arrays_source, training_batches
 from keras_transfer.data.raw_inputs import RawInputs
 from keras_transfer.data.sources.specs import read_source
+from keras_transfer.errors import UserError
 from keras_transfer.inputs import find_modality
 from keras_transfer.inputs.image import MODALITY
 from keras_transfer.inputs.image.in_graph import CAREFUL, load_first, load_in_graph
+from keras_transfer.strategies.common.gradient import Schedule, train_by_gradient
+from keras_transfer.tasks import make_task
 from tests.support.odd_images import noise, save_turned
 
 SIZE = 40
@@ -107,3 +113,37 @@ def test_a_batch_shared_by_devices_keeps_its_mean():
     for (_, targets, weight), (inputs, more, scaled) in zip(alone, shared, strict=True):
         np.testing.assert_allclose(np.mean(targets * weight), np.mean(more * scaled), rtol=1e-6)
         np.testing.assert_allclose(inputs[:, 0], more)
+
+
+@pytest.mark.parametrize("epochs_before", [0, 2])
+def test_a_file_that_is_gone_while_training_is_one_line(files, tmp_path, epochs_before):
+    keras = load_keras()
+    shutil.copytree(files, tmp_path / "files")
+    raw = raw_inputs(tmp_path / "files")
+    examples = raw.examples
+    task = make_task("classification", list(examples.table["label"]), np.ones(12, bool))
+    every, nobody = np.arange(12), np.array([], np.int64)
+    dataset = make_dataset(examples, task, Holdout(every, nobody, "train"))
+    pixels = keras.Input((SIZE, SIZE, 3))
+    outputs = keras.layers.Dense(2, "softmax")(keras.layers.GlobalAveragePooling2D()(pixels))
+    model = keras.Model(pixels, outputs)
+    if not epochs_before:
+        (tmp_path / "files" / "two" / "a.jpg").unlink()
+
+    def remove(epoch, logs):
+        if epoch + 1 == epochs_before:
+            shutil.rmtree(tmp_path / "files")
+
+    model.fit = functools.partial(fit_with, model.fit, remove)
+    asked = make_config(strategy="fine_tuning"), Schedule(40, 1e-3), "Training"
+    with pytest.raises(UserError, match="an example cannot be read any more"):
+        train_by_gradient(model, raw, dataset, every, nobody, *asked)
+    (tmp_path / "files" / "one" / "b.jpg").unlink(missing_ok=True)
+    with pytest.raises(UserError, match=r"one/b\.jpg"):
+        examples.batch([1])
+
+
+def fit_with(fit, on_epoch_end, batches, callbacks, **settings):
+    """`fit` with one more callback."""
+    more = load_keras().callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
+    return fit(batches, callbacks=[*callbacks, more], **settings)

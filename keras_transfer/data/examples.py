@@ -85,9 +85,20 @@ class Examples:
     def _decode(self, indices):
         references = [self.reference(index) for index in indices]
         with ThreadPoolExecutor(WORKERS) as pool:
-            load = self.modality.load
-            loaded = list(pool.map(lambda reference: load(reference, self.spec), references))
+            loaded = list(pool.map(self._load, references))
         return stack([one.arrays for one in loaded])
+
+    def _load(self, reference):
+        try:
+            return self.modality.load(reference, self.spec)
+        except ExampleError as error:  # it could be read before
+            raise gone(f"{reference}: {error}") from error
+
+
+def gone(found):
+    """The UserError for an example that was read before and cannot be read again."""
+    advice = "Leave the data as it is while a run goes on"
+    return UserError("an example cannot be read any more", found, advice)
 
 
 def read_examples(source, spec, readable=()):

@@ -1,6 +1,8 @@
 """Training by gradient: the one loop that every strategy uses, early stopping and budget in it."""
 
+import contextlib
 import math
+import re
 import time
 from dataclasses import replace
 from typing import NamedTuple
@@ -8,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_transfer import progress
-from keras_transfer.backend import load_keras
+from keras_transfer.backend import load_keras, load_tensorflow
+from keras_transfer.data.examples import gone
 from keras_transfer.errors import UserError
 from keras_transfer.inputs.common.arrays import concatenate
 from keras_transfer.runtimes.batching import BATCH_SIZE
@@ -94,10 +97,30 @@ def train_by_gradient(model, fetch, dataset, fit, select, config, plan, label):
             "shuffle": False,
             "verbose": 0,
         }
-        model.fit(batches, callbacks=[callback], **settings)
+        with _explained(plan):
+            model.fit(batches, callbacks=[callback], **settings)
     keeper.restore()
     history = [{**row, "selected": row["epoch"] == keeper.best} for row in keeper.history]
     return history, keeper.best
+
+
+@contextlib.contextmanager
+def _explained(plan):
+    """Say in a line what TensorFlow says in pages: files that are gone, too little memory."""
+    errors = load_tensorflow().errors
+    try:
+        yield
+    except errors.ResourceExhaustedError as error:
+        found = f"{plan.batch_size} examples a step"
+        advice = "Take --batch-size auto, or a smaller number"
+        raise UserError("a training step does not fit into memory", found, advice) from error
+    except errors.OpError as error:
+        # what Python raises inside of tf.data comes as an error without a kind
+        read = re.search(r"(?:UserError|ExampleError): (.*)", str(error))
+        missing = isinstance(error, errors.NotFoundError | errors.PermissionDeniedError)
+        if not read and not missing:
+            raise
+        raise gone(read[1] if read else str(error).splitlines()[0]) from error
 
 
 def predict_inputs(model, fetch):
