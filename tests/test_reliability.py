@@ -158,6 +158,21 @@ def test_what_is_settled_rests_on_examples_that_did_not_train(knobs, folder):
     assert set(found.thresholds) == {"task", "unsure", "unlike_training"}
 
 
+def test_a_network_trained_by_gradient_is_never_made_surer(folder):
+    """Of a few examples of which none is wrong the best temperature is near 0."""
+    knobs = {"hidden_units": (8,), "epochs": 1, "image_size": 32}
+    fitted, dataset, features, config = fitted_by(folder, **knobs)
+    targets = dataset.targets[fitted.unseen.indices]
+    right = 0.1 + 0.7 * np.eye(len(dataset.task.outputs))[targets]
+    right /= right.sum(axis=1, keepdims=True)
+    before = fitted.model.get_layer("head").get_weights()
+    unseen = fitted.unseen._replace(predictions=right)
+    found = settle(fitted._replace(unseen=unseen), dataset, features, config)
+    assert found.record["temperature"] == 1.0
+    after = fitted.model.get_layer("head").get_weights()
+    assert all((one == other).all() for one, other in zip(before, after, strict=True))
+
+
 def test_out_of_fold_predictions_are_those_of_heads_without_the_example(folder):
     """A head that had seen them would be nearly always right on random labels."""
     config = make_config(data=str(folder), base="mobilenet_v2_0.35", weights="none", image_size=32)

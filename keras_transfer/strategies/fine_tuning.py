@@ -58,7 +58,7 @@ def stages(facts, config):
         found.append(_tuning("Tuning on all of train", facts, config, recipe, facts.train))
         if config.epochs is None and config.patience is None:
             # it tells as much about the share to keep, and nearly as much about confidence
-            found[1] = found[1]._replace(epochs=-(-recipe.epochs // 2))
+            found[1] = found[1]._replace(epochs=-(-recipe.epochs // 3))
     return found
 
 

@@ -18,7 +18,7 @@ LEAST_STEPS = 180  # a small set needs its passes, a large one does not
 BATCH_SIZE = 32
 SMALL_SET = 1000  # training examples; fewer are tuned on in batches so small ...
 SMALL_BATCH = 8
-SMALL_STEPS = 240  # ... and at least so many steps: as good as 180 of 32, for a third of the work
+SMALL_STEPS = 300  # ... and at least so many steps: as good as 180 of 32, for half the work
 
 
 def _enough_epochs(examples, batch_size, least, least_steps=LEAST_STEPS):
@@ -45,7 +45,7 @@ def fine_tuning(examples, batch_size=None):
     train on real images (docs/how-it-works.md, "How the defaults were chosen").
     """
     if batch_size is None and examples < SMALL_SET:
-        size, epochs = SMALL_BATCH, _enough_epochs(examples, SMALL_BATCH, 3, SMALL_STEPS)
+        size, epochs = SMALL_BATCH, _enough_epochs(examples, SMALL_BATCH, 5, SMALL_STEPS)
     else:
         size = batch_size or BATCH_SIZE
         epochs = _enough_epochs(examples, size, 10)
