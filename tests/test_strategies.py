@@ -306,7 +306,7 @@ def test_a_small_set_is_tuned_on_in_small_batches_for_enough_steps(examples):
     assert recipe.batch_size == (recipes.SMALL_BATCH if small else recipes.BATCH_SIZE)
     steps = recipe.epochs * -(-examples // recipe.batch_size)
     assert steps >= (recipes.SMALL_STEPS if small else recipes.LEAST_STEPS)
-    assert recipe.epochs >= 5
+    assert recipe.epochs >= 3
 
 
 @pytest.mark.parametrize(
@@ -332,3 +332,11 @@ class _LostOnHoldout(Classification):
 
     def brier_scores(self, targets, predictions):
         return np.full(len(targets), np.nan)
+
+
+def test_a_whole_base_is_not_tuned_in_small_batches():
+    facts = facts_of(tiny_dataset(splits=("train",)))
+    config = make_config(strategy="fine_tuning", trainable="all")
+    _, tuning, again = find_strategy("fine_tuning").stages(facts, config)
+    assert tuning.epochs == again.epochs
+    assert tuning.recipe.batch_size == recipes.BATCH_SIZE

@@ -48,7 +48,8 @@ def stages(facts, config):
     if config.weights == "none":
         recipe = recipes.from_scratch(facts.fit, config.batch_size)
         return [_tuning("Training from scratch", facts, config, recipe, facts.fit)]
-    recipe = recipes.fine_tuning(facts.fit, config.batch_size)
+    whole = _part(facts, config) == "all"
+    recipe = recipes.fine_tuning(facts.fit, config.batch_size, whole)
     found = [
         head_stage(facts, config, facts.fit),
         _tuning("Fine-tuning", facts, config, recipe, facts.fit),
@@ -56,18 +57,22 @@ def stages(facts, config):
     cheap = facts.train <= REFIT_MOST and config.time_budget is None
     if cheap and facts.selected_on == "train":
         found.append(_tuning("Tuning on all of train", facts, config, recipe, facts.train))
-        if config.epochs is None and config.patience is None:
+        if config.epochs is None and config.patience is None and not whole:
             # it tells as much about the share to keep, and nearly as much about confidence
             found[1] = found[1]._replace(epochs=-(-recipe.epochs // 3))
     return found
 
 
+def _part(facts, config):
+    """The part of the base that trains."""
+    if config.trainable != "auto":
+        return config.trainable
+    whole = config.weights == "none" or facts.task.tunes_whole_base
+    return "all" if whole else describe_base(config.base).stage
+
+
 def _tuning(name, facts, config, recipe, examples):
-    fresh = config.weights == "none"
-    part = config.trainable
-    if part == "auto":
-        whole = fresh or facts.task.tunes_whole_base
-        part = "all" if whole else describe_base(config.base).stage
+    fresh, part = config.weights == "none", _part(facts, config)
     batch_norm = config.batch_norm == "trained" or (config.batch_norm == "auto" and fresh)
     augmentation = recipe.augment if config.augment == "auto" else config.augment
     epochs = config.epochs or recipe.epochs

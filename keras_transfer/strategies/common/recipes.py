@@ -36,16 +36,16 @@ def hidden_head(examples, batch_size=None):
     return Recipe(_enough_epochs(examples, size, 50), 1e-3, "none", 8, batch_size=size)
 
 
-def fine_tuning(examples, batch_size=None):
-    """Part of a pretrained base, from a head that fits already.
+def fine_tuning(examples, batch_size=None, whole=False):
+    """Part of a pretrained base, or all of it, from a head that fits already.
 
     The rate falls to nothing on its own, so the last weights are the best but for the noise of
     judging, and nothing stops it early. An epoch sees versions of the examples that no other
     epoch saw: with eight of them thirty epochs learned flowers by heart. Compared by trials inside
     train on real images (docs/how-it-works.md, "How the defaults were chosen").
     """
-    if batch_size is None and examples < SMALL_SET:
-        size, epochs = SMALL_BATCH, _enough_epochs(examples, SMALL_BATCH, 5, SMALL_STEPS)
+    if batch_size is None and examples < SMALL_SET and not whole:
+        size, epochs = SMALL_BATCH, _enough_epochs(examples, SMALL_BATCH, 3, SMALL_STEPS)
     else:
         size = batch_size or BATCH_SIZE
         epochs = _enough_epochs(examples, size, 10)
