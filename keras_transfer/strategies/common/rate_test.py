@@ -21,6 +21,7 @@ SUSPICIOUS = 10  # times the recommended rate: a named one above is tested befor
 SHORT = 40  # steps of that test
 TOO_HIGH = 3  # times the highest stable rate: a named one above gets a warning
 SMOOTHING = 0.8  # weight of the past in the mean of losses; it lags behind by four steps
+LEAST_BATCH = 32  # examples a step of a test: the loss of fewer differs too much from step to step
 FIRST = 8  # steps that say what the loss is at the start, and how much batches differ
 RISE = 0.1  # of the loss at the start: a rise by less is none
 LEAST_RISE = 0.01  # of a loss that is nothing at the start
@@ -105,11 +106,16 @@ def _batches(network, fetch, dataset, fit, config, steps):
 
     Those that end an epoch and are smaller are passed over: the loss of a few examples is noise.
     """
+    config = replace(config, batch_size=_batch_size(config))
     whole = min(config.batch_size, len(fit))
     epochs = -(-steps // (len(fit) // whole))
     batches, _ = batches_for(network, fetch, dataset, fit, config, epochs)
     compiled(network, dataset, config, 0.0)
     return (batch for batch in batches.as_numpy_iterator() if len(batch[-1]) >= whole)
+
+
+def _batch_size(config):
+    return max(config.batch_size, LEAST_BATCH)
 
 
 def _fits(network, batch):
@@ -193,7 +199,7 @@ def narrowed(dataset, config):
 
     Inputs of what is not looked at need not be computed.
     """
-    fit, most = dataset.holdout.fit, STEPS * config.batch_size
+    fit, most = dataset.holdout.fit, STEPS * _batch_size(config)
     if len(fit) > most:
         fit = np.sort(np.random.default_rng(config.seed).permutation(fit)[:most])
     splits = np.full(len(dataset.examples), "", object)
@@ -205,7 +211,7 @@ def narrowed(dataset, config):
 
 def enough_views(stage, dataset, config):
     """`stage` with no more views of each example than the steps of a test look at."""
-    looks = -(-STEPS * config.batch_size // len(dataset.holdout.fit))
+    looks = -(-STEPS * _batch_size(config) // len(dataset.holdout.fit))
     return stage._replace(views=stage.views[: max(2, looks)])
 
 
