@@ -33,7 +33,7 @@ def say(text):
     """One line for the person at the terminal, on stderr: results alone go to stdout."""
     _log(text)
     if not QUIET:
-        print(text, file=sys.stderr, flush=True)
+        _write(text)
 
 
 def _log(text):
@@ -44,7 +44,13 @@ def _log(text):
 def warn(text):
     """A line that also a quiet run shows: something is not as the person may think."""
     _log(f"warning: {text}")
-    print(f"warning: {text}", file=sys.stderr, flush=True)
+    _write(f"warning: {text}")
+
+
+def _write(text):
+    # as one piece: `print` writes the end of the line on its own where output is not buffered
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 @contextlib.contextmanager
