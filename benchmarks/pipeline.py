@@ -36,7 +36,7 @@ from keras_transfer.strategies.common.inputs import views_of
 from keras_transfer.train import check
 
 NOBODY = np.array([], np.int64)
-BASE, SIDE = "mobilenet_v2", 96
+BASE, SIDE, BATCH = "mobilenet_v2", 96, 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +95,7 @@ def feeding(place, epochs):
 
     def ours():
         batches, count = our_batches(place, epochs + 1, kept=False, side=224)[:2]
-        return per_second(batches, count // 32 + 1, epochs, lambda batch: len(batch[1]))
+        return per_second(batches, -(-count // BATCH), epochs, lambda batch: len(batch[1]))
 
     def keras_layers():
         batches, steps = keras_batches(place, epochs + 1)
@@ -116,7 +116,8 @@ def per_second(batches, steps, epochs, size):
 
 def our_batches(place, epochs, kept, side):
     """(batches with light augmentation, how many examples, their Dataset)."""
-    asked = {"base": BASE, "image_size": side, "strategy": "fine_tuning", "cache_features": False}
+    asked = {"base": BASE, "image_size": side, "strategy": "fine_tuning"}
+    asked |= {"cache_features": False, "batch_size": BATCH}
     config = make_config(data=str(place), weights="none", **asked)
     dataset = read_dataset(read_source(place, "auto", "image"), check(config), config)
     if not kept:
@@ -155,7 +156,7 @@ def fitting(place, epochs):
     def fed(kept):
         def way():
             batches, count, dataset = our_batches(place, epochs + 1, kept, SIDE)
-            return fit_speed(dataset, batches, -(-count // 32), epochs)
+            return fit_speed(dataset, batches, -(-count // BATCH), epochs)
 
         return way
 
@@ -164,7 +165,7 @@ def fitting(place, epochs):
         cached = batches.cache()
         for _ in cached:
             pass
-        return fit_speed(dataset, cached.repeat(epochs + 1), -(-count // 32), epochs)
+        return fit_speed(dataset, cached.repeat(epochs + 1), -(-count // BATCH), epochs)
 
     return {
         "batches that are ready": ready,
@@ -196,7 +197,7 @@ def whole_model(dataset):
 
 def trainers(place, epochs):
     """Our trainer and a bare `fit` on the same batches: seconds from the end of the first epoch."""
-    config = make_config(base=BASE, weights="none", image_size=SIDE, strategy="fine_tuning")
+    config = make_config(base=BASE, weights="none", image_size=SIDE, batch_size=BATCH)
 
     def ours():
         dataset = our_batches(place, 1, True, SIDE)[2]
