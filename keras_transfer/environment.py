@@ -53,11 +53,10 @@ def cores():
 
 def available_memory():
     """Bytes of memory that are free for a process: of the machine, or of its container."""
-    info = Path("/proc/meminfo")
-    fields = (
-        dict(line.split(":") for line in info.read_text().splitlines()) if info.exists() else {}
-    )
-    free = int(fields.get("MemAvailable", f"{UNKNOWN_MEMORY // 1024} kB").split()[0]) * 1024
+    info, free = Path("/proc/meminfo"), UNKNOWN_MEMORY
+    if info.exists():
+        fields = dict(line.split(":") for line in info.read_text().splitlines())
+        free = 1024 * int(fields["MemAvailable"].split()[0])
     limit, used = (Path("/sys/fs/cgroup") / f"memory.{name}" for name in ("max", "current"))
     if limit.exists() and limit.read_text().strip() != "max":
         free = min(free, int(limit.read_text()) - int(used.read_text()))
