@@ -36,7 +36,8 @@ class TrainConfig:
     """What an example is."""
     strategy: str = "feature_extraction"
     """feature_extraction trains a head on the frozen base; fine_tuning then trains part of the
-    base too, and keeps half of that, or all or none of it where that is clearly better."""
+    base too, and keeps half of that, or all or none of it where that is clearly better; few_shot
+    is for a handful of examples a class."""
     task: str = "auto"
     """What is predicted; auto reads it off the labels."""
     trainable: str = "auto"
@@ -51,12 +52,12 @@ class TrainConfig:
     default."""
     dropout: float = 0.0
     """Share of features dropped while a head with hidden layers, or the base, is trained."""
-    augment: Literal["auto", "none", "light", "standard"] = "auto"
-    """Random flips, rotations, zooms, brightness and contrast while training; auto is none for
-    feature_extraction and light for fine_tuning."""
+    augment: Literal["auto", "none", "light", "standard", "crop"] = "auto"
+    """Random flips, rotations, zooms, brightness and contrast while training; crop looks closer at
+    a part. auto is none for feature_extraction, light for fine_tuning, crop for few_shot."""
     views: int | None = None
     """Augmented views of each example, the plain one included; by default 4 for
-    feature_extraction, one an epoch for fine_tuning."""
+    feature_extraction, 3 for few_shot, one an epoch for fine_tuning."""
     cache_features: bool = True
     """Keep what the frozen part computes on disk, for this run and those to come."""
     feature_precision: Literal["float32", "float16", "bfloat16"] = "float32"
@@ -111,6 +112,10 @@ class TrainConfig:
         "error_rate": (0.0, 0.5),
         "max_skipped": (0.0, 1.0),
     }
+
+    # of the data; a strategy's `Settings` may say otherwise
+    LEAST_EXAMPLES = 2  # that each class needs in train
+    ALL_TRAIN_BELOW = 0  # examples of the rarest class under which no test set is drawn
 
     def __post_init__(self):
         for knob, (low, high) in limits_of(type(self)).items():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from keras_transfer import progress
 from keras_transfer.config import IN_MEMORY, base_name, make_config
-from keras_transfer.errors import UserError, count
+from keras_transfer.errors import UserError
 
 EXPORTS = ("saved_model", "tflite")
 
@@ -60,6 +60,7 @@ def run_transfer(config, data, out=None, overwrite=False):
             write_metrics,
             write_results,
         )
+        from keras_transfer.run.scoring import score_model
         from keras_transfer.strategies import find_strategy
         from keras_transfer.strategies.common.batch_size import settle_batch_size
         from keras_transfer.strategies.common.reliability import settle
@@ -85,13 +86,12 @@ def run_transfer(config, data, out=None, overwrite=False):
             clock.move("fit", "extract", features.seconds)
             with clock("evaluate"):
                 reliability = settle(fitted, dataset, features, config)
-                thresholds = reliability.thresholds
-                scores, predictions = evaluate(fitted, dataset, features, thresholds, config.seed)
+                scores, found = score_model(fitted, dataset, features, reliability, config.seed)
         # features of val and test are computed when they are asked for
         clock.move("evaluate", "extract", features.seconds - clock.seconds["extract"])
         with clock("write"):
-            model_spec = spec_of(dataset, base_name(config.base), thresholds)
-            write_results(run, fitted, model_spec, dataset, predictions, reliability)
+            model_spec = spec_of(dataset, base_name(config.base), reliability.thresholds)
+            write_results(run, fitted, model_spec, dataset, found, reliability)
             write_scores(watched.tensorboard, scores)
         with clock("export"):
             if config.export:
@@ -151,36 +151,6 @@ def choose_target(out, name, config):
     if out is not None:
         return Path(os.path.abspath(out))
     return next_folder(name, base_name(config.base), config.strategy)
-
-
-def evaluate(fitted, dataset, features, thresholds, seed):
-    """(the `splits` of metrics.json, {split: predictions}) on val and test."""
-    import numpy as np
-
-    from keras_transfer.evaluate.splits import FEW, score_splits
-    from keras_transfer.features.predicting import predict_with_features
-    from keras_transfer.inputs.common.arrays import concatenate, take
-
-    indices = {split: dataset.indices(split) for split in ("val", "test")}
-    indices = {split: found for split, found in indices.items() if len(found)}
-    predictions = {
-        split: predict_with_features(fitted.model, dataset.examples, features, found)
-        for split, found in indices.items()
-    }
-    every = np.concatenate(list(indices.values()))
-    scores = score_splits(
-        dataset.task,
-        dataset.examples.table.iloc[every],
-        take(dataset.targets, every),
-        concatenate(list(predictions.values())),
-        (fitted.selected_on,),
-        seed,
-        thresholds,
-    )
-    for split, score in scores.items():
-        if score["n"] < FEW:
-            progress.warn(f"{split} has {count(score['n'], 'example')}: its score says little")
-    return scores, predictions
 
 
 def export(run, fitted, spec, dataset, seed):

@@ -96,18 +96,21 @@ def holdout_share(training):
     return HOLDOUT_SHARE if training >= SMALL_SET else 2 * HOLDOUT_SHARE
 
 
-def draw_holdout(table, task, seed):
+def draw_holdout(table, task, seed, may_be_empty=False):
     """The Holdout of a table with complete splits.
 
     Only where the data brings train, val and test does val select; else a seeded tenth of train
     (a fifth of a small one) is held out, so that no score is measured on what selected something.
+
+    Args:
+        may_be_empty: whether nobody selects, in place of an error, where each class has one.
     """
     splits = table["split"].to_numpy()
     train, val = np.flatnonzero(splits == "train"), np.flatnonzero(splits == "val")
     if len(val) and (splits == "test").any():
         return Holdout(train, val, "val")
     strata, groups = task.strata(list(table["label"].iloc[train])), groups_of(table)[train]
-    inside = draw_part(strata, groups, holdout_share(len(train)), seed)
+    inside = draw_part(strata, groups, holdout_share(len(train)), seed, may_be_empty)
     return Holdout(train[~inside], train[inside], "train")
 
 
@@ -118,7 +121,8 @@ def read_dataset(source, spec, config):
         source: a `data.sources.specs.Source`; spec: InputSpec; config: TrainConfig.
     """
     task = find_task(source.task)
-    check_labels(source.table, task)  # before hours of reading; and again without what is broken
+    least = config.LEAST_EXAMPLES
+    check_labels(source.table, task, least)  # before hours of reading; then without what is broken
     _check_settings(source, task, config)
     known = readable_contents(spec) if config.cache_features else set()
     examples = read_examples(source, spec, known)
@@ -128,13 +132,13 @@ def read_dataset(source, spec, config):
         progress.say(f"note: {note}")
     check_skipped(examples, config.max_skipped)
     _check_whole_classes(source.table, examples, task)
-    check_labels(examples.table, task)
+    check_labels(examples.table, task, least)
     strata = task.strata(list(examples.table["label"]))
-    table = complete_splits(examples.table, strata, config.seed)
+    table = complete_splits(examples.table, strata, config.seed, config.ALL_TRAIN_BELOW)
     _name_overlaps(table)
     in_train = (table["split"] == "train").to_numpy()
     fitted = task.from_labels(list(table["label"]), in_train, source.numbers)
-    holdout = draw_holdout(table, fitted, config.seed)
+    holdout = draw_holdout(table, fitted, config.seed, may_be_empty=least < 2)
     dataset = make_dataset(replace(examples, table=table), fitted, holdout)
     dataset.weights(dataset.indices("train"), config.class_weight)  # refuses what has no classes
     return dataset

@@ -1,6 +1,7 @@
 """Who is trained on and who is measured: checked, kept as brought, or drawn once and for all."""
 
 import hashlib
+from collections import Counter
 
 import numpy as np
 
@@ -13,13 +14,14 @@ FEW_ADVICE = "Give each class three examples or more, ten for a score that means
 GROUP_ADVICE = "Give more groups, or leave the column group out if examples are independent"
 
 
-def check_labels(table, task):
+def check_labels(table, task, least=2):
     """Refuse a table that cannot be learned from or fairly measured.
 
     To be asked before `complete_splits`: a row without a split counts as train.
 
     Args:
         table: DataFrame with `label` and `split`; task: a class of `tasks`.
+        least: training examples that each class needs.
 
     Raises: UserError for no train rows, or what the task refuses.
     """
@@ -27,15 +29,19 @@ def check_labels(table, task):
     if in_train.sum() < 2:
         found = ", ".join(f"{n} in {split}" for split, n in table["split"].value_counts().items())
         raise UserError("no examples to train on", found or "an empty table", "Add a split train")
-    task.check(list(table["label"]), in_train, list(table["split"]))
+    task.check(list(table["label"]), in_train, list(table["split"]), least)
 
 
-def complete_splits(table, strata, seed):
+def complete_splits(table, strata, seed, all_train_below=0):
     """`table` with every split filled: what the data brings is kept, else a fifth becomes test.
 
     The draw is stratified by `strata` (see `Task.strata`) and keeps each `group` on one side. It
     depends on `seed` and the names in `shown`, not on the order of rows, and new examples leave
     most of the old ones where they were.
+
+    Args:
+        all_train_below: examples of the rarest stratum; with fewer nothing is drawn, and all are
+            trained on.
 
     Raises: UserError when some rows have a split and others none, or all lie in one group.
     """
@@ -48,6 +54,8 @@ def complete_splits(table, strata, seed):
         )
     if set(table["split"]) - {"", "train"}:
         return table
+    if all_train_below and _rarest(strata) < all_train_below:
+        return table.assign(split="train")
     groups = groups_of(table)
     # A group is drawn by its own name, so that an example added to it changes nothing.
     names = [group or shown for group, shown in zip(groups, table["shown"], strict=True)]
@@ -71,7 +79,7 @@ def groups_of(table):
     return groups
 
 
-def draw_part(strata, groups, share, seed):
+def draw_part(strata, groups, share, seed, may_be_empty=False):
     """A seeded, stratified part of the examples, to hold out: bool mask (n,), True where drawn.
 
     Every class keeps an example outside the part and, where it has two, gets one inside; a group
@@ -80,9 +88,10 @@ def draw_part(strata, groups, share, seed):
     Args:
         strata, groups: one each an example; a group "" stands for an example on its own.
         share: how much of the examples, between 0 and 1.
+        may_be_empty: whether to draw none, not to refuse, where no class has two.
     """
     keys = np.random.default_rng(seed).permutation(len(strata))
-    return _draw(strata, groups, share, keys)
+    return _draw(strata, groups, share, keys, may_be_empty)
 
 
 def folds(strata, groups, count, seed, in_each=False):
@@ -140,18 +149,23 @@ def find_shared_groups(table):
     return [(group, found) for group, found in splits.items() if len(found) > 1]
 
 
-def _draw(strata, groups, share, keys):
+def _draw(strata, groups, share, keys, may_be_empty=False):
     strata = membership(strata)
     numbers = group_numbers(groups)
     counts = count_strata(strata, numbers)
     group_keys = np.zeros(counts.shape[0], np.uint64)
     group_keys[numbers[::-1]] = np.asarray(keys, np.uint64)[::-1]  # the first example's key counts
     drawn = draw_groups(counts, group_keys, share)[numbers]
-    if not drawn.any():
+    if not drawn.any() and not may_be_empty:
         grouped = set(groups) != {""}
         advice = GROUP_ADVICE if grouped else FEW_ADVICE
         raise UserError("no examples can be held out", _groups_found(groups), advice)
     return drawn
+
+
+def _rarest(strata):
+    """How many examples the rarest stratum has."""
+    return min(Counter(name for names in strata for name in names).values())
 
 
 def _groups_found(groups):

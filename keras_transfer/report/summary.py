@@ -56,7 +56,11 @@ def headline(facts):
     if score["value"] is None:
         return None
     name, n = spaced(facts.headline), count(facts.scores["n"], "example")
-    if facts.scores["used_for_selection"]:
+    if facts.scores.get("cross_validated"):
+        selected = "each predicted by a model that had not seen it (cross-validation)"
+    elif facts.split == "train":
+        selected = "which it learned from, so this says nothing of new ones"
+    elif facts.scores["used_for_selection"]:
         selected = "which also selected something: expect less of new ones"
     else:
         selected = "which neither trained nor selected anything"

@@ -44,9 +44,12 @@ def score_table(task, splits):
         table.add_column(spaced(name))
     for split, scores in splits.items():
         mark = "*" if scores["used_for_selection"] else ""
+        mark = "+" if scores.get("cross_validated") else mark
         table.add_row(split + mark, str(scores["n"]), *[interval(scores[n]) for n in names])
     selected = any(scores["used_for_selection"] for scores in splits.values())
     note = ["* used for selection"] if selected else []
+    if any(scores.get("cross_validated") for scores in splits.values()):
+        note.append("+ cross-validated: each example by a model that had not seen it")
     return "\n".join([render(table, WIDTH), *note, *_class_lines(splits)])
 
 
@@ -139,7 +142,8 @@ def _export_notes(entries):
     for entry in entries:
         if "split" in entry:
             of = f" of {entry['split_size']}" if entry["split_size"] > entry["examples"] else ""
-            selected = ", which selected something" if entry["used_for_selection"] else ""
+            how = "trained the model" if entry["split"] == "train" else "selected something"
+            selected = f", which {how}" if entry["used_for_selection"] else ""
             places[f"{entry['examples']}{of} examples of {entry['split']}{selected}"] = True
     if places:
         lines.append(

@@ -26,7 +26,7 @@ def history_figures(history):
     if not len(history):
         return ()
     if "penalty" in history:
-        return (_penalties(history),)
+        return (_penalties(history),) if len(history) > 1 else ()
     epochs = history["epoch"].to_numpy(float)
     losses = {"training": "loss", "holdout": "holdout_loss"}
     curves = [_curve(name, epochs, history, column) for name, column in losses.items()]

@@ -72,7 +72,7 @@ def write_results(run, fitted, spec, dataset, predictions, reliability):
     """The model, its history, its predictions and who did what into the run's folder.
 
     Args:
-        fitted: `strategies.Fitted`; predictions: {split: arrays (n, ...)}.
+        fitted: `strategies.Fitted`; predictions: {split: (indices (n,), arrays (n, ...))}.
         reliability: `strategies.common.reliability.Reliability`.
     """
     run.write_reliability(reliability.record, reliability.references)
@@ -99,8 +99,8 @@ def _keep_check_examples(run, dataset):
 def _scored(dataset, predictions):
     """(path, split, label, one prediction) of each example that was scored."""
     table = dataset.examples.table
-    for split, found in predictions.items():
-        for place, index in enumerate(dataset.indices(split)):
+    for split, (indices, found) in predictions.items():
+        for place, index in enumerate(indices):
             label = dataset.task.label_text(table["label"].iloc[index])
             yield table["shown"].iloc[index], split, label, take(found, place)
 

@@ -56,6 +56,9 @@ def score_again(folder):
     from keras_transfer.evaluate.splits import score_splits
 
     run = Run.open(folder)
+    if any(scores.get("cross_validated") for scores in run.metrics["splits"].values()):
+        advice = "Leave --verify-load out, or give the data a split test"
+        raise UserError("cross-validated scores cannot be measured again", folder, advice)
     predictor = run.predictor
     dataset = read_again(run, predictor.spec.inputs)
     if dataset is None:

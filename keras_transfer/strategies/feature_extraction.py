@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from keras_transfer import progress
 from keras_transfer.errors import UserError
 from keras_transfer.inputs.common.arrays import concatenate, take
 from keras_transfer.model.cut import cut
@@ -16,6 +17,7 @@ from keras_transfer.model.pooled import has_pooled_features
 from keras_transfer.model.trainable import set_trainable
 from keras_transfer.strategies import Fitted, Stage, facts_of
 from keras_transfer.strategies.common import recipes
+from keras_transfer.strategies.common.closed_form import few_shot_is_better
 from keras_transfer.strategies.common.exact_head import LinearProblem, fit_head
 from keras_transfer.strategies.common.gradient import schedule, train_by_gradient
 from keras_transfer.strategies.common.inputs import StoredInputs, views_of
@@ -35,7 +37,7 @@ def check(config):
                 getattr(config, knob),
                 "Add --hidden-units, or take --strategy fine_tuning",
             )
-    if config.hidden_units and config.augment in ("light", "standard"):
+    if config.hidden_units and config.augment not in ("auto", "none"):
         raise UserError(
             "a head with hidden layers trains on features computed once, not on augmented views",
             f"--augment {config.augment}",
@@ -122,6 +124,11 @@ def solve_head(model, dataset, features, config, indices):
         config.seed,
     )
     head = fit_head(problem, in_place=True)
+    if config.strategy == "feature_extraction" and few_shot_is_better(problem, head):
+        progress.say(
+            "note: with so few examples a class --strategy few_shot is better in "
+            "cross-validation inside train"
+        )
     model.get_layer("head").set_weights([head.kernel, head.bias])
     with scalars(config.tensorboard, stage.name) as write:
         for step, row in enumerate(head.history):

@@ -77,11 +77,12 @@ class Task:
         raise NotImplementedError
 
     @classmethod
-    def check(cls, labels, in_train, splits):
+    def check(cls, labels, in_train, splits, least=2):
         """Refuse labels that cannot be learned from or fairly measured.
 
         Args:
             labels: from `parse`; in_train: bool mask (n,); splits: name of each one's split.
+            least: training examples that each class needs.
         """
 
     @classmethod
@@ -132,6 +133,10 @@ class Task:
     def one_hot(self, targets):
         """Targets that can be mixed."""
         return targets
+
+    def class_numbers(self, targets):
+        """The one class of each example, int64 (n,); None of tasks without exclusive classes."""
+        return None
 
     def build_head(self, tensors, settings):
         """The layers after the base: its tensors (`taps`, then the last) -> outputs."""

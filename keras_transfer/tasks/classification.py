@@ -66,11 +66,11 @@ class Classification(Task):
         return list(labels)
 
     @classmethod
-    def check(cls, labels, in_train, splits):
+    def check(cls, labels, in_train, splits, least=2):
         known = [label for label, inside in zip(labels, in_train, strict=True) if inside]
         if len(set(known)) < 2:
             raise UserError("only one class to learn", known[0], "Add examples with another label")
-        check_classes(cls.strata(labels), in_train, splits)
+        check_classes(cls.strata(labels), in_train, splits, least)
 
     @classmethod
     def strata(cls, labels):
@@ -90,6 +90,9 @@ class Classification(Task):
 
     def one_hot(self, targets):
         return np.eye(len(self.outputs), dtype=np.float32)[targets]
+
+    def class_numbers(self, targets):
+        return targets
 
     def build_head(self, tensors, settings):
         return activate(vector_logits(tensors[-1], settings, len(self.outputs)), "softmax")

@@ -54,13 +54,13 @@ class Multilabel(Task):
         return [_label_set(label) for label in labels]
 
     @classmethod
-    def check(cls, labels, in_train, splits):
+    def check(cls, labels, in_train, splits, least=2):
         known = [label for label, inside in zip(labels, in_train, strict=True) if inside]
         if len(set(known)) < 2:
             raise UserError(
                 "only one combination of labels to learn", known[0], "Add examples with others"
             )
-        check_classes(labels, in_train, splits)
+        check_classes(labels, in_train, splits, least)
 
     @classmethod
     def strata(cls, labels):

@@ -33,7 +33,9 @@ def plant_run(folder, task, table, predictions, selected_on="train", base="tiny"
     """
     folder.mkdir(parents=True)
     table = table.assign(group=table.get("group", ""))
-    _write_rows(folder, Scored(task, table), predictions)
+    scored = Scored(task, table)
+    found = {split: (scored.indices(split), one) for split, one in predictions.items()}
+    _write_rows(folder, scored, found)
     write_roles(folder, table, selected_on)
     about = spec(task.name, names=task.outputs)._replace(base=base, task_settings=task.settings)
     with zipfile.ZipFile(folder / "model.keras", "w") as archive:

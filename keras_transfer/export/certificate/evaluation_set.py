@@ -36,8 +36,11 @@ class EvaluationSet(NamedTuple):
 
 
 def draw_evaluation_set(dataset, selected_on, seed):
-    """The EvaluationSet of a `data.dataset.Dataset`: of val, or of test where val selected."""
-    known = [split for split in ("val", "test") if len(dataset.indices(split))]
+    """The EvaluationSet of a `data.dataset.Dataset`: of val, or of test where val selected.
+
+    Where there is neither, it is of train: a file can still be held against the model.
+    """
+    known = [split for split in ("val", "test") if len(dataset.indices(split))] or ["train"]
     split = min(known, key=lambda split: split == selected_on)
     every, examples = dataset.indices(split), dataset.examples
     drawn = every[np.sort(np.random.default_rng(seed).permutation(len(every))[:MOST])]
@@ -45,7 +48,7 @@ def draw_evaluation_set(dataset, selected_on, seed):
     return EvaluationSet(
         split=split,
         split_size=len(every),
-        used_for_selection=split == selected_on,
+        used_for_selection=split in (selected_on, "train"),
         inputs=examples.batch(drawn),
         targets=take(dataset.targets, drawn),
         groups=table["group"].to_numpy(),

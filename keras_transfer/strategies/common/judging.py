@@ -39,10 +39,10 @@ def judge(task, targets, predictions, weights=None):
     return Judgement(_mean(errors, weights), temperature, metric, errors)
 
 
-def clearly_better(one, other):
-    """Whether Judgement `one` beats `other` on the same examples by three standard errors."""
+def clearly_better(one, other, by=CLEAR):
+    """Whether Judgement `one` beats `other` on the same examples by so many standard errors."""
     gains = other.errors - one.errors
-    return gains.mean() > CLEAR * gains.std() / np.sqrt(len(gains))
+    return gains.mean() > by * gains.std() / np.sqrt(len(gains))
 
 
 def _mean(losses, weights):

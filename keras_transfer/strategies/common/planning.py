@@ -29,7 +29,7 @@ def plan_run(data, config, spec):
     faster runtime than Keras, and features that are stored already, make them shorter.
     """
     source = read_source(data, config.task, config.modality)
-    check_labels(source.table, find_task(source.task))
+    check_labels(source.table, find_task(source.task), config.LEAST_EXAMPLES)
     facts, sample, reading = _look(source, spec, config)
     features = open_store(config.cache_features, config.feature_precision)
     with precision_and_seed(config.precision, config.seed):
@@ -53,7 +53,8 @@ def _look(source, spec, config):
     """(Facts, the Dataset of a few examples, seconds of reading one)."""
     task = find_task(source.task)
     labels = list(source.table["label"])
-    table = complete_splits(source.table, task.strata(labels), config.seed)
+    strata, below = task.strata(labels), config.ALL_TRAIN_BELOW
+    table = complete_splits(source.table, strata, config.seed, below)
     in_train = (table["split"] == "train").to_numpy()
     fitted = task.from_labels(labels, in_train, source.numbers)
     _sample(source, spec, table, 2)  # the first examples build what resizes them
@@ -61,7 +62,7 @@ def _look(source, spec, config):
     examples = _sample(source, spec, table, MEASURED)
     seconds = (time.monotonic() - begun) / max(1, len(examples))
     check_skipped(examples, 0.9)
-    holdout = draw_holdout(table, fitted, config.seed)
+    holdout = draw_holdout(table, fitted, config.seed, config.LEAST_EXAMPLES < 2)
     facts = Facts(len(table), int(in_train.sum()), len(holdout.fit), holdout.split, fitted)
     return facts, make_dataset(examples, fitted, holdout), seconds
 

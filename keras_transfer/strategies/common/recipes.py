@@ -13,6 +13,7 @@ class Recipe(NamedTuple):
 
 
 LINEAR_VIEWS = 4  # for the linear head; each costs a run of the base over all examples
+FEW_SHOT_VIEWS = 3  # of a handful of examples: 0.3 points (docs/training.md)
 MOST_VIEWS = 64
 LEAST_STEPS = 180  # a small set needs its passes, a large one does not
 BATCH_SIZE = 32

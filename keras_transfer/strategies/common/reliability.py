@@ -21,7 +21,7 @@ from keras_transfer.strategies.common.temperature import (
     fit_temperature,
     set_temperature,
 )
-from keras_transfer.strategies.common.unseen import references
+from keras_transfer.strategies.common.unseen import chosen_references
 
 PERCENTILE = 95  # of the distances of unseen examples: one beyond it is unlike training
 
@@ -34,11 +34,13 @@ class Reliability(NamedTuple):
         thresholds: what predictions are decided by, for the ModelSpec.
         references: float16 (m, f), pooled features of training examples; None of a model that
             has none.
+        unseen: the `strategies.Unseen` with the temperature in its predictions; None without any.
     """
 
     record: dict
     thresholds: dict
     references: Any
+    unseen: Any = None
 
 
 def settle(fitted, dataset, features, config):
@@ -71,7 +73,8 @@ def settle(fitted, dataset, features, config):
         thresholds["unsure"] = unsure["threshold"]
     if distant:
         thresholds["unlike_training"] = distant["threshold"]
-    return Reliability(record, thresholds, distant and _references(fitted.model, dataset, features))
+    references = distant and _references(fitted.model, dataset, features)
+    return Reliability(record, thresholds, references, unseen._replace(predictions=predictions))
 
 
 def _task_thresholds(task, targets, predictions, config):
@@ -130,7 +133,7 @@ def _references(model, dataset, features):
     """Pooled features of training examples that new ones are compared with."""
     train, (prefix, suffix) = dataset.indices("train"), cut(model)
     size = model.get_layer(POOL).output.shape[-1]
-    some = train[references(train, size)]
+    some = train[chosen_references(train, size)]
     if prefix.layers[-1].name == POOL:
         return features.features(prefix, dataset.examples, some).astype(np.float16)
     if prefix.weights:

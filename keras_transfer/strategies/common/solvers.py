@@ -73,7 +73,8 @@ class Solver(NamedTuple):
     activate: Callable
 
 
-def _softmax(logits):
+def softmax(logits):
+    """Probabilities (n, k) of logits (n, k)."""
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     return shifted / shifted.sum(axis=1, keepdims=True)
 
@@ -86,7 +87,7 @@ INVERSE_C = tuple(10.0 ** (half / 2) for half in range(10, -3, -1))  # 1e5 .. 0.
 ALPHA = tuple(10.0 ** (half / 2) for half in range(12, -3, -1))  # 1e6 .. 0.03
 
 SOLVERS = {
-    "logistic": Solver(logistic, INVERSE_C, _softmax),
+    "logistic": Solver(logistic, INVERSE_C, softmax),
     "logistic_per_label": Solver(logistic_per_label, INVERSE_C, _sigmoid),
     "ridge": Solver(ridge, ALPHA, lambda values: values),
 }

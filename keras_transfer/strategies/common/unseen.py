@@ -59,10 +59,10 @@ def _pooled(network, fetch):
 def _distances(pooled, fit, select):
     """Of the examples at `select` from those at `fit`; pooled: indices -> features (n, f)."""
     found = pooled(select)
-    return Neighbours(pooled(fit[references(fit, found[0].size)])).distances(found)
+    return Neighbours(pooled(fit[chosen_references(fit, found[0].size)])).distances(found)
 
 
-def references(indices, size):
+def chosen_references(indices, size):
     """Places of at most so many of `indices` that others are compared with, evenly chosen.
 
     Args:

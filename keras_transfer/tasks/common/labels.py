@@ -59,11 +59,12 @@ def refuse_several(numbers, task):
         raise UserError("several numbers an example are a regression", f"--task {task}")
 
 
-def check_classes(labels, in_train, splits):
-    """Refuse label names that train lacks, or has once only.
+def check_classes(labels, in_train, splits, least=2):
+    """Refuse label names that train lacks, or has too rarely.
 
     Args:
         labels: a tuple of names each; in_train: bool mask; splits: name of each one's split.
+        least: training examples that each name needs, 1 or 2.
     """
     counts = _counts(names for names, inside in zip(labels, in_train, strict=True) if inside)
     for split in ("val", "test"):
@@ -74,9 +75,9 @@ def check_classes(labels, in_train, splits):
             if all(name.isdigit() for name in counts):
                 advice = "If these are amounts, not classes, add --task regression"
             raise UserError(f"labels in {split} that train lacks", some(unseen), advice)
-    scarce = sorted(name for name, number in counts.items() if number < 2)
+    scarce = sorted(name for name, number in counts.items() if number < least)
     if scarce:
-        advice = "Each class needs two or more: add some, or leave the class out"
+        advice = "Each class needs two or more: add some, or take --strategy few_shot"
         raise UserError("classes with a single training example", some(scarce), advice)
 
 
