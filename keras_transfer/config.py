@@ -117,6 +117,11 @@ class TrainConfig:
     LEAST_EXAMPLES = 2  # that each class needs in train
     ALL_TRAIN_BELOW = 0  # examples of the rarest class under which no test set is drawn
 
+    @property
+    def keeps_classes(self):
+        """Whether classes of an earlier run are predicted as well."""
+        return False
+
     def __post_init__(self):
         for knob, (low, high) in limits_of(type(self)).items():
             value = getattr(self, knob)

@@ -150,11 +150,11 @@ def test_what_is_settled_rests_on_examples_that_did_not_train(knobs, folder):
     assert unseen.distances.shape == (len(expected),)
     assert unseen.distances.min() > 0  # of an example that trained it would be nearly 0
     found = settle(fitted, dataset, features, config)
-    assert found.references.dtype == np.float16
+    assert found.kept.features.dtype == np.float16
     # from the store, and the same as of the whole network
     pixels = dataset.examples.batch(train).astype(np.float32)
     whole = KerasRuntime(pooled_features(fitted.model))(pixels)
-    np.testing.assert_allclose(found.references, whole, rtol=2e-3, atol=2e-3)
+    np.testing.assert_allclose(found.kept.features, whole, rtol=2e-3, atol=2e-3)
     assert set(found.thresholds) == {"task", "unsure", "unlike_training"}
 
 

@@ -29,7 +29,7 @@ ORDER = [  # a module may import from its own row and the rows above it
     {"explain"},
     {"report"},
     {"train"},
-    {"learning_rate"},
+    {"learning_rate", "adapting"},
     {"cli", "__main__"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
@@ -107,7 +107,7 @@ def test_heavy_imports_stand_inside_functions(path):
     assert not heavy
 
 
-VERBS = ["train", "evaluate", "predict", "explain", "export", "report", "features"]
+VERBS = ["train", "adapt", "evaluate", "predict", "explain", "export", "report", "features"]
 VERBS += ["compare", "doctor"]
 HELP = """
 import sys, keras_transfer.__main__ as m

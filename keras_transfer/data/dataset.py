@@ -121,8 +121,10 @@ def read_dataset(source, spec, config):
         source: a `data.sources.specs.Source`; spec: InputSpec; config: TrainConfig.
     """
     task = find_task(source.task)
-    least = config.LEAST_EXAMPLES
-    check_labels(source.table, task, least)  # before hours of reading; then without what is broken
+    least, alone = config.LEAST_EXAMPLES, not config.keeps_classes
+    check_labels(
+        source.table, task, least, alone
+    )  # before hours of reading; then without what is broken
     _check_settings(source, task, config)
     known = readable_contents(spec) if config.cache_features else set()
     examples = read_examples(source, spec, known)
@@ -132,7 +134,7 @@ def read_dataset(source, spec, config):
         progress.say(f"note: {note}")
     check_skipped(examples, config.max_skipped)
     _check_whole_classes(source.table, examples, task)
-    check_labels(examples.table, task, least)
+    check_labels(examples.table, task, least, alone)
     strata = task.strata(list(examples.table["label"]))
     table = complete_splits(examples.table, strata, config.seed, config.ALL_TRAIN_BELOW)
     _name_overlaps(table)

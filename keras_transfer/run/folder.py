@@ -192,20 +192,19 @@ class Run(Showing):
         file = self.folder / RELIABILITY
         return read_json(file) if file.is_file() else {}
 
-    def write_reliability(self, record, references):
+    def write_reliability(self, record, kept):
         """Keep how far predictions can be relied on.
 
         Args:
-            record: for `reliability.json`; references: features (m, f) of training examples.
+            record: for `reliability.json`.
+            kept: `model.training_features.TrainingFeatures`, or None.
         """
-        import numpy as np
+        from keras_transfer.model.training_features import write_training_features
 
         if record:
             self.write_text(RELIABILITY, json.dumps(record, indent=2) + "\n")
-        if references is not None:
-            from keras_transfer.run.unlike_training import REFERENCES
-
-            np.savez(self.folder / REFERENCES, features=references)
+        if kept is not None:
+            write_training_features(self.folder, kept)
 
     @property
     def check_examples(self):

@@ -5,6 +5,7 @@ from keras_transfer.config import IN_MEMORY
 from keras_transfer.data.dataset import fingerprint, read_dataset
 from keras_transfer.data.sources.specs import read_source
 from keras_transfer.errors import UserError
+from keras_transfer.strategies import prepare_dataset
 
 
 def read_again(run, inputs, data=None):
@@ -24,7 +25,7 @@ def read_again(run, inputs, data=None):
     spec = config.data if data is None else data
     try:
         source = read_source(spec, config.task, config.modality)
-        dataset = read_dataset(source, inputs, config)
+        dataset = prepare_dataset(read_dataset(source, inputs, config), config)
         if fingerprint(dataset.examples.table) == run.info.get("data"):
             return dataset
         what = spec if isinstance(spec, str) else type(spec).__name__

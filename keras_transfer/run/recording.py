@@ -75,7 +75,7 @@ def write_results(run, fitted, spec, dataset, predictions, reliability):
         fitted: `strategies.Fitted`; predictions: {split: (indices (n,), arrays (n, ...))}.
         reliability: `strategies.common.reliability.Reliability`.
     """
-    run.write_reliability(reliability.record, reliability.references)
+    run.write_reliability(reliability.record, reliability.kept)
     save_keras(fitted.model, run.folder / "model.keras", spec)
     names = list(dict.fromkeys(name for row in fitted.history for name in row))
     with open(run.folder / "history.csv", "w", newline="", encoding="utf-8") as file:

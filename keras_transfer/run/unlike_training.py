@@ -1,17 +1,13 @@
 """A model that also says which examples are unlike those it learned from."""
 
-import zipfile
-from pathlib import Path
-
-import numpy as np
-
 from keras_transfer import progress
+from keras_transfer.errors import UserError
 from keras_transfer.evaluate.neighbours import Neighbours
 from keras_transfer.inputs.common.arrays import as_tuple, from_tuple
 from keras_transfer.model.pooled import POOL, with_pooled_features
+from keras_transfer.model.training_features import read_training_features
 from keras_transfer.runtimes.keras import KerasRuntime
 
-REFERENCES = "training_features.npz"  # in a run: what new examples are compared with
 UNLIKE = "unlike_training"  # in `ModelSpec.thresholds`
 
 
@@ -36,17 +32,11 @@ class UnlikeTraining:
 
 def read_unlike_training(folder, model, spec):
     """The UnlikeTraining of a run; None where it keeps no features of training examples."""
-    file = Path(folder) / REFERENCES
-    if UNLIKE not in spec.thresholds or not file.is_file():
+    if UNLIKE not in spec.thresholds:
         return None
     try:
-        # a file that is no archive would stay open
-        with open(file, "rb") as opened, np.load(opened) as kept:
-            features = kept["features"]
-        size = model.get_layer(POOL).output.shape[-1]
-        if features.ndim != 2 or features.shape[1] != size or not np.isfinite(features).all():
-            raise ValueError(f"features {features.shape}, of this model (n, {size}) finite numbers")
-        return UnlikeTraining(model, features, spec.thresholds[UNLIKE])
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        progress.warn(f"{file} is damaged, so nothing is called unlike training: {error}")
+        kept = read_training_features(folder, model.get_layer(POOL).output.shape[-1])
+    except UserError as error:
+        progress.warn(f"nothing is called unlike training: {error}")
         return None
+    return kept and UnlikeTraining(model, kept.features, spec.thresholds[UNLIKE])

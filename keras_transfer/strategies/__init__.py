@@ -1,10 +1,13 @@
 """How a base is adapted: one file a method.
 
 `strategies/NAME.py` has `fit(model, dataset, features, config) -> Fitted` and
-`stages(facts, config) -> [Stage]`; it may have `check(config)`, which refuses settings without a
-meaning, a frozen dataclass `Settings`, whose fields join the flags where it is named, and
-`first_training(model, dataset, features, config) -> rate_test.Training`, for
-`--find-learning-rate`.
+`stages(facts, config) -> [Stage]`. It may have
+
+- `check(config)`, which refuses settings without a meaning;
+- a frozen dataclass `Settings`, whose fields join the flags where it is named;
+- `prepare(dataset, config) -> Dataset`, where it predicts more classes than the data has;
+- `first_training(model, dataset, features, config) -> rate_test.Training`, for
+  `--find-learning-rate`.
 """
 
 from typing import Any, NamedTuple
@@ -41,6 +44,7 @@ class Fitted(NamedTuple):
         selected_on: the split that selected something: "train" (a part of it, or folds) or "val".
         holdout_score: the task's metric on the holdout; None where nothing was measured there.
         unseen: Unseen; None where there was nothing to predict for.
+        kept: `model.training_features.TrainingFeatures` of an earlier run that it learned from too.
     """
 
     model: Any
@@ -48,6 +52,7 @@ class Fitted(NamedTuple):
     selected_on: str
     holdout_score: float | None = None
     unseen: Unseen | None = None
+    kept: Any = None
 
 
 class Facts(NamedTuple):
@@ -98,6 +103,12 @@ def facts_of(dataset):
 def find_strategy(name):
     """The module of the strategy called `name`; an unknown name is a UserError."""
     return find_in("strategies", "strategy", name)
+
+
+def prepare_dataset(dataset, config):
+    """The Dataset as the strategy wants it: one that goes on from a run may know more classes."""
+    prepare = getattr(find_strategy(config.strategy), "prepare", None)
+    return prepare(dataset, config) if prepare else dataset
 
 
 def check_strategy(config):

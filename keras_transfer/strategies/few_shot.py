@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from keras_transfer.data.dataset import make_dataset
 from keras_transfer.data.splits import folds
 from keras_transfer.errors import UserError
 from keras_transfer.model.cut import cut
@@ -17,8 +18,14 @@ from keras_transfer.model.trainable import set_trainable
 from keras_transfer.strategies import Fitted, Stage, facts_of
 from keras_transfer.strategies.common import recipes
 from keras_transfer.strategies.common.closed_form import PENALTY, fit_closed_form
-from keras_transfer.strategies.common.exact_head import FOLDS, Head
+from keras_transfer.strategies.common.exact_head import COPIED_UP_TO, FOLDS, Head
 from keras_transfer.strategies.common.inputs import views_of
+from keras_transfer.strategies.common.kept_classes import (
+    join_kept,
+    read_kept,
+    same_place,
+    say_what_stays,
+)
 from keras_transfer.strategies.common.solvers import softmax
 from keras_transfer.strategies.common.unseen import out_of_fold
 
@@ -28,9 +35,16 @@ class Settings:
     method: Literal["ridge", "prototypes", "cosine"] = "ridge"
     """How few_shot finds its head: ridge regression on features of length 1, the nearest class
     mean, or the class mean at the smallest angle."""
+    keep_classes: str = ""
+    """A run whose classes are predicted as well, learned from features that it kept; --weights has
+    to name it too."""
 
     LEAST_EXAMPLES = 1
     ALL_TRAIN_BELOW = 10
+
+    @property
+    def keeps_classes(self):
+        return bool(self.keep_classes)
 
 
 def check(config):
@@ -43,6 +57,11 @@ def check(config):
                 getattr(config, knob),
                 "Leave it out, or take --strategy feature_extraction",
             )
+    named = isinstance(config.base, str)  # a network of the user's own brings its weights
+    if config.keep_classes and named and not same_place(config.weights, config.keep_classes):
+        found = f"--keep-classes {config.keep_classes}, --weights {config.weights}"
+        advice = "Name that run in both, or take keras-transfer adapt"
+        raise UserError("features that a run kept are those of its own base", found, advice)
     if config.trainable not in ("auto", "none"):
         raise UserError(
             "--strategy few_shot keeps the whole base as it is",
@@ -58,31 +77,67 @@ def stages(facts, config):
     return [Stage("Solving the head", "none", False, views, facts.train)]
 
 
+def prepare(dataset, config):
+    """The Dataset with the classes of an earlier run among its own, where they are kept."""
+    if not config.keep_classes:
+        return dataset
+    _check_classes(dataset)
+    names = {*read_kept(config.keep_classes).labels.tolist(), *dataset.task.outputs}
+    task = dataset.task.from_outputs(tuple(sorted(names)))
+    return make_dataset(dataset.examples, task, dataset.holdout)
+
+
 def fit(model, dataset, features, config):
     """Put the head for all of train into `model`, which `model.build_model` made."""
+    from threadpoolctl import threadpool_limits
+
     set_trainable(model, "none")
-    indices, numbers = dataset.indices("train"), class_numbers(dataset)
-    prefix = cut(model)[0]
+    _check_classes(dataset)
+    indices, prefix = dataset.indices("train"), cut(model)[0]
 
     def pooled(indices):
         return features.features(prefix, dataset.examples, indices)
 
+    problem, kept = _problem(prefix, dataset, features, config)
+    parts = _folds(dataset, indices, config.seed)
+    # matrices this small gain nothing from threads, and on a busy machine lose a factor of 30
+    with threadpool_limits(1 if len(problem.numbers) <= COPIED_UP_TO else None, user_api="blas"):
+        head = problem.head()
+        if kept:
+            others = np.arange(len(indices), len(problem.numbers))
+            parts = [(np.concatenate([fit, others]), judge) for fit, judge in parts]
+            say_what_stays(problem, len(indices), config.seed)
+        predictions = [problem.predictions(fit, judge) for fit, judge in parts]
+    model.get_layer("head").set_weights([head.kernel, head.bias])
+    if not parts:
+        return Fitted(model, [], "train", kept=kept)
+    history = _history(problem, parts, predictions)
+    judged = Head(head.kernel, head.bias, history, parts, predictions)
+    unseen = out_of_fold(judged, pooled, indices, dataset)
+    return Fitted(model, history, "train", None, unseen, kept)
+
+
+def _check_classes(dataset):
+    """Refuse a task without exclusive classes."""
+    if dataset.task.class_numbers(dataset.targets) is None:
+        advice = "Take --strategy feature_extraction"
+        raise UserError("--strategy few_shot needs one class an example", dataset.task.name, advice)
+
+
+def _problem(prefix, dataset, features, config):
+    """(FewExamples: the training examples and what an earlier run kept, those TrainingFeatures)."""
+    indices, task = dataset.indices("train"), dataset.task
     problem = FewExamples(
         mean_of_views(prefix, dataset, features, config),
-        numbers[indices],
+        task.class_numbers(dataset.targets)[indices],
         dataset.weights(indices, config.class_weight),
-        len(dataset.task.outputs),
+        len(task.outputs),
         config.method,
     )
-    head = problem.head()
-    model.get_layer("head").set_weights([head.kernel, head.bias])
-    parts = _folds(dataset, indices, config.seed)
-    if not parts:
-        return Fitted(model, [], "train")
-    predictions = [problem.predictions(fit, judge) for fit, judge in parts]
-    judged = Head(head.kernel, head.bias, _history(problem, parts, predictions), parts, predictions)
-    unseen = out_of_fold(judged, pooled, indices, dataset)
-    return Fitted(model, judged.history, "train", None, unseen)
+    if not config.keep_classes:
+        return problem, None
+    kept = read_kept(config.keep_classes, problem.features.shape[1])
+    return join_kept(problem, kept, task), kept
 
 
 class FewExamples(NamedTuple):
@@ -107,15 +162,6 @@ class FewExamples(NamedTuple):
     def predictions(self, fit, judge):
         """Probabilities (m, classes) for the examples at `judge`, learned from those at `fit`."""
         return softmax(self.head(fit).logits(self.features[judge]))
-
-
-def class_numbers(dataset):
-    """The class of each example (n,); a UserError for a task without exclusive classes."""
-    numbers = dataset.task.class_numbers(dataset.targets)
-    if numbers is None:
-        advice = "Take --strategy feature_extraction"
-        raise UserError("--strategy few_shot needs one class an example", dataset.task.name, advice)
-    return numbers
 
 
 def mean_of_views(prefix, dataset, features, config):

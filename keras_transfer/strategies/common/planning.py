@@ -29,7 +29,8 @@ def plan_run(data, config, spec):
     faster runtime than Keras, and features that are stored already, make them shorter.
     """
     source = read_source(data, config.task, config.modality)
-    check_labels(source.table, find_task(source.task), config.LEAST_EXAMPLES)
+    alone = not config.keeps_classes
+    check_labels(source.table, find_task(source.task), config.LEAST_EXAMPLES, alone)
     facts, sample, reading = _look(source, spec, config)
     features = open_store(config.cache_features, config.feature_precision)
     with precision_and_seed(config.precision, config.seed):

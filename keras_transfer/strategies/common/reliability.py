@@ -13,7 +13,8 @@ from keras_transfer.evaluate.unsure import choose_threshold, is_useful, score_th
 from keras_transfer.features.places import NoRoomError
 from keras_transfer.inputs.common.arrays import take
 from keras_transfer.model.cut import cut
-from keras_transfer.model.pooled import POOL, pooled_features
+from keras_transfer.model.pooled import POOL, has_pooled_features, pooled_features
+from keras_transfer.model.training_features import TrainingFeatures
 from keras_transfer.runtimes.batching import BATCH_SIZE, predict_examples
 from keras_transfer.runtimes.keras import KerasRuntime
 from keras_transfer.strategies.common.temperature import (
@@ -32,22 +33,23 @@ class Reliability(NamedTuple):
     Attributes:
         record: what `reliability.json` holds.
         thresholds: what predictions are decided by, for the ModelSpec.
-        references: float16 (m, f), pooled features of training examples; None of a model that
-            has none.
+        kept: `model.training_features.TrainingFeatures`: what new examples are compared with;
+            None of a model without pooled features.
         unseen: the `strategies.Unseen` with the temperature in its predictions; None without any.
     """
 
     record: dict
     thresholds: dict
-    references: Any
+    kept: Any
     unseen: Any = None
 
 
 def settle(fitted, dataset, features, config):
     """Fold a temperature into the head of `fitted.model`; the Reliability of its predictions."""
     unseen, task = fitted.unseen, dataset.task
+    kept = _training_features(fitted, dataset, features)
     if unseen is None or not len(unseen.indices):
-        return Reliability({}, {}, None)
+        return Reliability({}, {}, kept)
     targets = take(dataset.targets, unseen.indices)
     temperature, predictions = _temperature(fitted.model, task, targets, unseen)
     unsure = _unsure(dataset, unseen, targets, predictions, config)
@@ -73,8 +75,7 @@ def settle(fitted, dataset, features, config):
         thresholds["unsure"] = unsure["threshold"]
     if distant:
         thresholds["unlike_training"] = distant["threshold"]
-    references = distant and _references(fitted.model, dataset, features)
-    return Reliability(record, thresholds, references, unseen._replace(predictions=predictions))
+    return Reliability(record, thresholds, kept, unseen._replace(predictions=predictions))
 
 
 def _task_thresholds(task, targets, predictions, config):
@@ -129,11 +130,24 @@ def _unsure(dataset, unseen, targets, predictions, config):
     return {"error_rate": config.error_rate, "threshold": threshold, **scores, "useful": useful}
 
 
-def _references(model, dataset, features):
-    """Pooled features of training examples that new ones are compared with."""
-    train, (prefix, suffix) = dataset.indices("train"), cut(model)
-    size = model.get_layer(POOL).output.shape[-1]
-    some = train[chosen_references(train, size)]
+def _training_features(fitted, dataset, features):
+    """Features of training examples that new ones are compared with, and those kept from before."""
+    if not has_pooled_features(fitted.model):
+        return None
+    train, model = dataset.indices("train"), fitted.model
+    some = train[chosen_references(train, model.get_layer(POOL).output.shape[-1])]
+    found = _pooled(model, dataset, features, some)
+    texts = map(dataset.task.label_text, dataset.examples.table["label"].iloc[some])
+    labels = np.array([str(text) for text in texts], np.str_)
+    if fitted.kept is not None:
+        found = np.concatenate([fitted.kept.features, found])
+        labels = np.concatenate([fitted.kept.labels, labels])
+    return TrainingFeatures(found, labels)
+
+
+def _pooled(model, dataset, features, some):
+    """Pooled features float16 (m, f) of the examples at `some`."""
+    prefix, suffix = cut(model)
     if prefix.layers[-1].name == POOL:
         return features.features(prefix, dataset.examples, some).astype(np.float16)
     if prefix.weights:
