@@ -70,6 +70,9 @@ class Examples:
 
     def views(self, indices, views):
         """A view of each example at `indices`; `views` as in `Modality.augment`."""
+        first = views[0] if len(views) else None
+        if first is not None and first[0] in self.modality.read_anew:
+            return self._read_anew(indices, views)
         batch = self.batch(indices)
         plain = all(view is None for view in views)
         return batch if plain else self.augmented(batch, indices, views)
@@ -77,6 +80,17 @@ class Examples:
     def augmented(self, batch, indices, views):
         """The same for a batch that is at hand."""
         return self.modality.augment(batch, self.digests[np.asarray(indices)], views)
+
+    def _read_anew(self, indices, views):
+        def load(index, view):
+            reference, digest = self.reference(index), self.digests[index]
+            try:
+                return self.modality.load_view(reference, digest, view, self.spec)
+            except ExampleError as error:  # it could be read before
+                raise gone(f"{reference}: {error}") from error
+
+        with ThreadPoolExecutor(WORKERS) as pool:
+            return stack(list(pool.map(load, indices, views)))
 
     def reference(self, index):
         """What the example at `index` is read from: a path, or a row of an array."""

@@ -152,12 +152,17 @@ def _shared(tf, inputs, targets, weights, count, devices):
     return inputs, targets, tf.pad(weights * more, [[0, whole - count]])
 
 
-def evaluation_batches(examples, indices, batch_size):
-    """Batches of the examples at `indices`, in order, none dropped: arrays, or tuples of them."""
+def evaluation_batches(examples, indices, batch_size, view=None):
+    """Batches of the examples at `indices`, in order, none dropped: arrays, or tuples of them.
+
+    Args:
+        view: one for which examples are read anew (`Modality.load_view`); None for the plain ones.
+    """
     tf, indices = load_tensorflow(), np.asarray(indices)
 
     def load(start):
-        return as_tuple(examples.batch(indices[int(start) * batch_size :][:batch_size]))
+        batch = indices[int(start) * batch_size :][:batch_size]
+        return as_tuple(examples.views(batch, [view] * len(batch)))
 
     kinds = [(tensor.shape, tensor.dtype) for tensor in examples.spec.tensors]
     dataset = tf.data.Dataset.range(-(-len(indices) // batch_size)).map(

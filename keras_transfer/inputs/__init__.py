@@ -62,6 +62,7 @@ class Modality:
     has_phone_metadata: ClassVar[bool] = False  # TFLite's metadata have a schema for such inputs
     loads_in_graph: ClassVar[bool] = False  # whether there is `load_in_graph`
     view_size: ClassVar[int] = 0  # how many numbers `draw_views` gives for one view
+    read_anew: ClassVar[tuple[str, ...]] = ()  # augmentations by `load_view`, not by `change`
 
     def spec(self, base, config):
         """The InputSpec for a `bases.table.Base` and a `TrainConfig`."""
@@ -188,6 +189,15 @@ class Modality:
 
         Args:
             tensors: the examples; numbers: from `draw_views`; augmentation: its name.
+        """
+        raise NotImplementedError
+
+    def load_view(self, reference, digest, view, spec):
+        """The arrays of a view for which an example is read anew, since its inputs hold too little.
+
+        Args:
+            reference, spec: as of `load`; digest, view: as of `augment`, the augmentation one of
+                `read_anew`.
         """
         raise NotImplementedError
 

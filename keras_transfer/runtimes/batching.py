@@ -50,9 +50,10 @@ def stream(runtime, examples, indices, label, view=None):
     """
     place = 0
     with progress.bar(label, len(indices)) as advance:
-        for inputs in evaluation_batches(examples, indices, BATCH_SIZE):
+        anew = view if view is not None and view[0] in examples.modality.read_anew else None
+        for inputs in evaluation_batches(examples, indices, BATCH_SIZE, anew):
             batch = indices[place : place + count(inputs)]
-            if view is not None:
+            if view is not None and anew is None:
                 inputs = examples.augmented(inputs, batch, [view] * len(batch))
             yield batch, runtime(inputs)
             place += len(batch)

@@ -13,6 +13,7 @@ from keras_transfer import progress
 from keras_transfer.backend import load_keras
 from keras_transfer.bases.build import describe_base
 from keras_transfer.errors import UserError
+from keras_transfer.inputs import find_modality
 from keras_transfer.model.trainable import set_trainable
 from keras_transfer.strategies import Fitted, Stage, facts_of
 from keras_transfer.strategies.common import recipes
@@ -40,6 +41,12 @@ def check(config):
             "--strategy fine_tuning trains part of the base",
             "--trainable none",
             "Name a part, or take --strategy feature_extraction",
+        )
+    if config.augment in find_modality(config.modality).read_anew:
+        raise UserError(
+            "such views are for frozen bases: each reads the example anew",
+            f"--augment {config.augment}",
+            "Take light or standard",
         )
 
 

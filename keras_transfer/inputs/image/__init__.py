@@ -12,6 +12,7 @@ from keras_transfer.errors import UserError, count
 from keras_transfer.inputs import InputSpec, Loaded, Modality, Tensor
 from keras_transfer.inputs.image.arrays import rgb
 from keras_transfer.inputs.image.augmentation import DRAWS, change, draw, find_augmentation
+from keras_transfer.inputs.image.crops import CROP, crop_key, load_crop
 from keras_transfer.inputs.image.decoders import HEIC_COMMAND, open_image
 from keras_transfer.inputs.image.in_graph import load_first, load_in_graph
 from keras_transfer.inputs.image.reading import (
@@ -69,6 +70,7 @@ class Image(Modality):
     has_phone_metadata = True
     loads_in_graph = True
     view_size = 1 + DRAWS
+    read_anew = (CROP,)
 
     def spec(self, base, config):
         size = side(base, base_name(config.base), config.image_size)
@@ -171,7 +173,13 @@ class Image(Modality):
         """Pixels float32 (n, size, size, 3), 0..255."""
         return [change(tensors[0], numbers, find_augmentation(augmentation))]
 
+    def load_view(self, reference, digest, view, spec):
+        """Pixels uint8 (size, size, 3) of a part of the image."""
+        return load_crop(reference, digest, view, spec.settings)
+
     def view_key(self, view):
+        if view and view[0] in self.read_anew:
+            return [*crop_key(), *view[1:]]
         return view and [*find_augmentation(view[0]), *view[1:]]
 
     def signatures(self, tf, spec):

@@ -15,13 +15,11 @@ class Augmentation(NamedTuple):
     shift: float  # share of the side
     brightness: float  # share of 255
     contrast: float  # factor 1 - c .. 1 + c about the image's mean
-    closer: float = 0.0  # share of the side by which every view is zoomed in
 
 
 AUGMENTATIONS = {
     "light": Augmentation(True, 10.0, 0.10, 0.05, 0.05, 0.10),
     "standard": Augmentation(True, 20.0, 0.20, 0.10, 0.15, 0.25),
-    "crop": Augmentation(True, 0.0, 0.125, 0.08, 0.0, 0.0, closer=0.225),  # 65 to 90 % of a side
 }
 DRAWS = 7  # numbers that one image's change takes
 
@@ -97,7 +95,7 @@ def change(pixels, numbers, kind):
 def _transforms(tf, draws, size, kind):
     """Rows (a0 a1 a2 b0 b1 b2 0 0): where in the input each output pixel comes from."""
     angle = draws[:, 0] * (kind.rotation * np.pi / 180)
-    scale = 1.0 - kind.closer + kind.zoom * draws[:, 1]
+    scale = 1.0 + kind.zoom * draws[:, 1]
     mirror = tf.where(draws[:, 4] > 0, -1.0, 1.0) if kind.flip else tf.ones_like(angle)
     cosine, sine = tf.cos(angle) * scale, tf.sin(angle) * scale
     middle = (size - 1.0) / 2.0

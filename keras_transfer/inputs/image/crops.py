@@ -1,0 +1,37 @@
+"""Closer looks at parts of an image: views with more detail than the model's inputs hold.
+
+The image is read at a larger size and a square of the model's own is cut out of it, mirrored or
+not. Enlarging a part of the small image instead brings nothing: on episodes of three sets the mean
+accuracy rose by 0.1 points, and by 0.8 so (EfficientNet-Lite0, three views).
+"""
+
+import numpy as np
+
+from keras_transfer.inputs.image.reading import load_with_shape
+
+CROP = "crop"  # the name of this augmentation
+SMALLEST, LARGEST = 0.65, 0.9  # share of the image's sides that a view shows
+STEPS = 4  # sizes between them: each is compiled once
+
+
+def crop_key():
+    """All that decides the pixels of these views, besides seed and number."""
+    return [CROP, SMALLEST, LARGEST, STEPS]
+
+
+def load_crop(reference, digest, view, settings):
+    """Pixels uint8 (size, size, 3) of a part of an image.
+
+    Args:
+        reference: as of `Modality.load`; digest: sha256 in hex of its contents.
+        view: (CROP, seed, number); settings: of the InputSpec.
+    """
+    size = settings["image_size"]
+    generator = np.random.default_rng([*view[1:], int(digest[:12], 16)])
+    share = np.linspace(SMALLEST, LARGEST, STEPS)[generator.integers(STEPS)]
+    whole = round(size / share)
+    asked = settings["resize"], settings["max_pixels"], "antialias"
+    pixels, _ = load_with_shape(reference, whole, *asked)
+    top, left = generator.integers(0, whole - size + 1, 2)
+    part = pixels[top : top + size, left : left + size]
+    return part[:, ::-1] if generator.random() < 0.5 else part
