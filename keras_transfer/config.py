@@ -81,6 +81,9 @@ class TrainConfig:
     default what the strategy recommends."""
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = "auto"
     """Numbers of training; auto is mixed_float16 on a GPU that is fast at it, else float32."""
+    split_by: Literal["example", "class"] = "example"
+    """class keeps whole classes (of a table, whole class_groups) for val and test: the run is then
+    scored by episodes on classes that it never saw."""
     seed: int = 0
     """Drives every draw: splits, initial weights, order, augmentation."""
     time_budget: float | None = None

@@ -53,6 +53,7 @@ def run_transfer(config, data, out=None, overwrite=False):
         from keras_transfer.data.sources.specs import read_source
         from keras_transfer.features.store import open_store
         from keras_transfer.model.factory import build_for, copy_model
+        from keras_transfer.run.episodes import score_new_classes
         from keras_transfer.run.recording import (
             finish,
             recording,
@@ -87,6 +88,7 @@ def run_transfer(config, data, out=None, overwrite=False):
             with clock("evaluate"):
                 reliability = settle(fitted, dataset, features, config)
                 scores, found = score_model(fitted, dataset, features, reliability, config.seed)
+                episodes = score_new_classes(fitted.model, dataset, features, config)
         # features of val and test are computed when they are asked for
         clock.move("evaluate", "extract", features.seconds - clock.seconds["extract"])
         with clock("write"):
@@ -96,7 +98,7 @@ def run_transfer(config, data, out=None, overwrite=False):
         with clock("export"):
             if config.export:
                 export(run, fitted, model_spec, dataset, config.seed)
-        write_metrics(run, scores, fitted, dataset, features, clock.read())
+        write_metrics(run, scores, episodes, fitted, dataset, features, clock.read())
         with clock("report"):
             if config.report:
                 report(run, dataset, fitted.model)

@@ -163,7 +163,7 @@ def bases_table(rows):
     """`base_rows()` for a person."""
     from rich.table import Table
 
-    from keras_transfer.report.text import render
+    from keras_transfer.report.render import render
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("base", "pixels", "features", "parameters, M", "top-1"):

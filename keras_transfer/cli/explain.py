@@ -97,7 +97,7 @@ def _may_replace(file):
 def _table(results):
     from rich.table import Table
 
-    from keras_transfer.report.text import render
+    from keras_transfer.report.render import render
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("file", "predicted", "explained", "written"):

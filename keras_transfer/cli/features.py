@@ -62,7 +62,7 @@ def _list(store, as_json):
 def _table(found):
     from rich.table import Table
 
-    from keras_transfer.report.text import render
+    from keras_transfer.report.render import render
 
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("base", "cut", "size", "view", "runtime", "examples", "MiB", "last used"):

@@ -68,7 +68,7 @@ def _print_csv(results):
 def _print_table(results):
     from rich.table import Table
 
-    from keras_transfer.report.text import render
+    from keras_transfer.report.render import render
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("file", "predicted", "how sure", ""):

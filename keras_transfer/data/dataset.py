@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_transfer import progress
+from keras_transfer.data.class_splits import divide, learned_table, with_class_splits
 from keras_transfer.data.examples import Examples, check_skipped, read_examples
 from keras_transfer.data.readable import readable_contents, remember_readable
 from keras_transfer.data.splits import (
@@ -48,6 +49,7 @@ class Dataset:
         task: one of `tasks`.
         targets: what `task.encode` made of the labels: arrays (n, ...).
         holdout: drawn once, for everything that selects.
+        new_classes: {split: Examples} of val and test where their classes are not those of train.
         begun: when training could begin (`time.monotonic()`); a budget of time counts from here.
     """
 
@@ -55,6 +57,7 @@ class Dataset:
     task: Any
     targets: Any
     holdout: Holdout
+    new_classes: dict = field(default_factory=dict)
     begun: float = field(default_factory=time.monotonic)
 
     @property
@@ -121,10 +124,10 @@ def read_dataset(source, spec, config):
         source: a `data.sources.specs.Source`; spec: InputSpec; config: TrainConfig.
     """
     task = find_task(source.task)
+    source = with_class_splits(source, config)
     least, alone = config.LEAST_EXAMPLES, not config.keeps_classes
-    check_labels(
-        source.table, task, least, alone
-    )  # before hours of reading; then without what is broken
+    # before hours of reading; and again without what is broken
+    check_labels(learned_table(source.table, config), task, least, alone)
     _check_settings(source, task, config)
     known = readable_contents(spec) if config.cache_features else set()
     examples = read_examples(source, spec, known)
@@ -134,14 +137,18 @@ def read_dataset(source, spec, config):
         progress.say(f"note: {note}")
     check_skipped(examples, config.max_skipped)
     _check_whole_classes(source.table, examples, task)
+    examples, new_classes = divide(examples, config)
     check_labels(examples.table, task, least, alone)
     strata = task.strata(list(examples.table["label"]))
-    table = complete_splits(examples.table, strata, config.seed, config.ALL_TRAIN_BELOW)
+    table = examples.table
+    if config.split_by == "example":
+        table = complete_splits(table, strata, config.seed, config.ALL_TRAIN_BELOW)
     _name_overlaps(table)
     in_train = (table["split"] == "train").to_numpy()
     fitted = task.from_labels(list(table["label"]), in_train, source.numbers)
     holdout = draw_holdout(table, fitted, config.seed, may_be_empty=least < 2)
     dataset = make_dataset(replace(examples, table=table), fitted, holdout)
+    dataset = replace(dataset, new_classes=new_classes)
     dataset.weights(dataset.indices("train"), config.class_weight)  # refuses what has no classes
     return dataset
 

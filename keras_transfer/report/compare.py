@@ -4,7 +4,7 @@ from keras_transfer.errors import count
 from keras_transfer.evaluate.paired import CHANCE
 from keras_transfer.report.numbers import hundredths, interval, number, spaced
 from keras_transfer.report.pages import render_page
-from keras_transfer.report.text import render
+from keras_transfer.report.render import render
 
 MARK = '<meta name="generator" content="keras_transfer compare">'  # a page of ours, to write over
 SHOWN_EXPORTS = {"tflite": "tflite", "tflite-int8": "int8"}  # what phones get; all are in --json

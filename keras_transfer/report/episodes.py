@@ -1,7 +1,7 @@
 """What a person reads of scores over episodes."""
 
 from keras_transfer.report.numbers import interval
-from keras_transfer.report.text import render
+from keras_transfer.report.render import render
 
 
 def episode_table(found):

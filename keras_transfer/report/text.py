@@ -6,7 +6,9 @@ from shlex import quote
 from keras_transfer.errors import count
 from keras_transfer.export.certificate import CERTIFICATE
 from keras_transfer.report.decisions import decision_lines
+from keras_transfer.report.episodes import episode_table
 from keras_transfer.report.numbers import interval, number, percent, spaced
+from keras_transfer.report.render import render
 from keras_transfer.tasks import find_task
 
 WIDTH = 120  # four scores with their intervals
@@ -17,6 +19,8 @@ def summarise(run):
     metrics = run.metrics
     split, scores = list(metrics["splits"].items())[-1]
     lines = [score_table(metrics["task"], metrics["splits"]), *decision_lines(split, scores)]
+    for name, found in metrics.get("episodes", {}).items():
+        lines += ["", f"new classes, of {name}:", episode_table(found), ""]
     skipped = metrics["examples"]["skipped"]
     if skipped:
         lines.append(
@@ -69,18 +73,6 @@ def _class_lines(splits):
     for label, values in classes.items():
         table.add_row(label, *[number(values[name]) for name in names])
     return ["", render(table), ""]
-
-
-def render(table, width=110):
-    """A rich table as plain text."""
-    from rich.console import Console
-
-    # names of classes and files may look like markup
-    plain = {"color_system": None, "force_terminal": False, "markup": False, "emoji": False}
-    console = Console(width=width, **plain)
-    with console.capture() as capture:
-        console.print(table)
-    return capture.get().rstrip()
 
 
 def _first(splits):

@@ -8,7 +8,8 @@ from keras_transfer import progress
 from keras_transfer.data.examples import check_skipped, read_examples
 from keras_transfer.data.sources.specs import read_source
 from keras_transfer.errors import UserError
-from keras_transfer.evaluate.episodes import check_episodes, score_episodes
+from keras_transfer.evaluate.episodes import EpisodeSettings, check_episodes, score_episodes
+from keras_transfer.model.pooled import has_pooled_features, pooled_features
 from keras_transfer.strategies.common.closed_form import fit_closed_form
 from keras_transfer.tasks import find_task
 
@@ -31,7 +32,6 @@ class Embedding(NamedTuple):
 
 def embedding_of_run(path):
     """The Embedding of a run folder or a `.keras` file."""
-    from keras_transfer.model.pooled import has_pooled_features, pooled_features
     from keras_transfer.run.predictor import Predictor
 
     predictor = Predictor.load(path)
@@ -48,7 +48,6 @@ def embedding_of_base(name, weights="auto", image_size=None):
     from keras_transfer.config import make_config
     from keras_transfer.inputs import find_modality
     from keras_transfer.model.factory import build_model
-    from keras_transfer.model.pooled import pooled_features
 
     config = make_config(base=name, image_size=image_size)
     inputs = find_modality(config.modality).spec(describe_base(name), config)
@@ -91,10 +90,49 @@ def evaluate_episodes(
     numbers, labels = _classes(source, examples)
     indices = _new(examples.table["split"].to_numpy(), labels, embedding.learned)
     check_episodes(settings, labels[indices])
+    method = method or embedding.method
+    return _evaluate(embedding, examples, indices, numbers, settings, features, method, views)
+
+
+def score_new_classes(model, dataset, features, config):
+    """{split: as of `evaluate_episodes`} of the classes of a Dataset that did not train.
+
+    As many ways, shots and queries are asked for as the classes have examples for; a split with
+    too few for any is named and has no score.
+    """
+    if not dataset.new_classes or not has_pooled_features(model):
+        return {}
+    embedding = Embedding(pooled_features(model), dataset.examples.spec, (), "ridge")
+    method, found = getattr(config, "method", embedding.method), {}
+    for split, examples in dataset.new_classes.items():
+        labels = np.array([str(label) for label in examples.table["label"]])
+        names, counts = np.unique(labels, return_counts=True)
+        settings = fitting_settings(counts, config.seed)
+        if settings is None:
+            progress.warn(f"{split} has too few examples of its {len(names)} classes for episodes")
+            continue
+        numbers, every = np.searchsorted(names, labels), np.arange(len(labels))
+        given = (settings, features, method, (None,))
+        found[split] = _evaluate(embedding, examples, every, numbers, *given)
+    return found
+
+
+def fitting_settings(counts, seed):
+    """The EpisodeSettings that classes with so many examples allow; None for none."""
+    usual = EpisodeSettings(seed=seed)
+    ways = min(usual.ways, int((counts >= 2).sum()))
+    if ways < 2:
+        return None
+    most = int(np.sort(counts)[-ways])  # that so many classes have
+    shots = tuple(n for n in usual.shots if n < most)
+    return usual._replace(ways=ways, shots=shots, queries=min(usual.queries, most - max(shots)))
+
+
+def _evaluate(embedding, examples, indices, numbers, settings, features, method, views):
+    """The dict of `evaluate_episodes` for the examples at `indices`; numbers: of all (n,)."""
     total = len(views) * len(indices)
     found = [features.features(embedding.network, examples, indices, v, total) for v in views]
     found = np.mean(found, axis=0, dtype=np.float64).reshape(len(indices), -1)
-    method = method or embedding.method
 
     def predict(support, places, ways, query):
         return fit_closed_form(found[support], places, ways, method).logits(found[query]).argmax(1)

@@ -54,6 +54,9 @@ def recording(target, config, dataset, overwrite=False):
 def _summary(config, dataset, run):
     splits, outputs = dataset.splits, dataset.task.outputs
     counts = [f"{(splits == split).sum()} {split}" for split in ("train", "val", "test")]
+    for split, part in dataset.new_classes.items():
+        classes = len(set(map(str, part.table["label"])))
+        counts.append(f"{len(part)} {split} of {classes} classes of its own")
     counts = ", ".join(count for count in counts if not count.startswith("0 "))
     more = f" and {len(outputs) - 8} more" if len(outputs) > 8 else ""
     skipped = len(dataset.examples.skipped)
@@ -75,6 +78,8 @@ def write_results(run, fitted, spec, dataset, predictions, reliability):
         fitted: `strategies.Fitted`; predictions: {split: (indices (n,), arrays (n, ...))}.
         reliability: `strategies.common.reliability.Reliability`.
     """
+    import pandas as pd
+
     run.write_reliability(reliability.record, reliability.kept)
     save_keras(fitted.model, run.folder / "model.keras", spec)
     names = list(dict.fromkeys(name for row in fitted.history for name in row))
@@ -84,7 +89,8 @@ def write_results(run, fitted, spec, dataset, predictions, reliability):
         writer.writerows(fitted.history)
     write = _write_rows if dataset.task.tabular else _write_lines
     write(run.folder, dataset, predictions)
-    table = dataset.examples.table
+    tables = [dataset.examples.table, *(part.table for part in dataset.new_classes.values())]
+    table = pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
     texts = [dataset.task.label_text(label) for label in table["label"]]
     write_roles(run.folder, table.assign(label=texts), fitted.selected_on)
     _keep_check_examples(run, dataset)
@@ -125,17 +131,19 @@ def _write_lines(folder, dataset, predictions):
             file.write(json.dumps({**line, **dataset.task.to_json(prediction)}) + "\n")
 
 
-def write_metrics(run, scores, fitted, dataset, features, seconds):
+def write_metrics(run, scores, episodes, fitted, dataset, features, seconds):
     """Write metrics.json, and into run.json what was learned from."""
     task, examples = dataset.task, dataset.examples
     skipped = len(examples.skipped)
+    new = sum(map(len, dataset.new_classes.values()))
     metrics = {
         "schema": 2,
         "task": task.name,
         "classes": list(task.outputs),
         "splits": scores,
+        **({"episodes": episodes} if episodes else {}),
         "holdout_score": fitted.holdout_score,
-        "examples": {"read": len(examples) + skipped, "skipped": skipped},
+        "examples": {"read": len(examples) + new + skipped, "skipped": skipped},
         "features": {"computed": features.computed, "reused": features.reused},
         "seconds": seconds,
     }

@@ -13,8 +13,8 @@ def score_model(fitted, dataset, features, reliability, seed):
     """What `metrics.json` and `predictions.csv` hold of a trained model.
 
     Where the data has neither val nor test, train is scored: by models that had not seen the
-    examples, where the strategy has some (`cross_validated`); else, for want of any other, by the
-    model itself, and that is named.
+    examples, where the strategy has some (by folds: `cross_validated`; or by a holdout that also
+    selected); else, for want of any other, by the model itself, and that is named.
 
     Args:
         fitted: `strategies.Fitted`; reliability: `strategies.common.reliability.Reliability`.
@@ -27,10 +27,11 @@ def score_model(fitted, dataset, features, reliability, seed):
         indices = dataset.indices(split)
         if len(indices):
             found[split] = indices, _predict(fitted.model, dataset, features, indices)
-    cross_validated = not found and reliability.unseen is not None
-    if cross_validated:
-        found["train"] = reliability.unseen.indices, reliability.unseen.predictions
-        used -= {"train"}  # nothing was selected by these
+    unseen = None if found else reliability.unseen
+    cross_validated = unseen is not None and unseen.out_of_fold
+    if unseen is not None:
+        found["train"] = unseen.indices, unseen.predictions
+        used -= {"train"} if cross_validated else set()  # folds of theirs selected nothing
     elif not found:
         indices = dataset.indices("train")
         found["train"] = indices, _predict(fitted.model, dataset, features, indices)
@@ -38,7 +39,7 @@ def score_model(fitted, dataset, features, reliability, seed):
     scores = _scores(dataset, found, used, reliability.thresholds, seed)
     if cross_validated:
         scores["train"]["cross_validated"] = True
-    _warn(scores)
+    _warn(scores, unseen is not None)
     return scores, found
 
 
@@ -59,13 +60,13 @@ def _scores(dataset, found, used, thresholds, seed):
     )
 
 
-def _warn(scores):
+def _warn(scores, unseen):
     """Say where a score means little: of few examples, or of those that trained the model."""
     for split, score in scores.items():
-        if split == "train" and not score.get("cross_validated"):
+        if split == "train" and not unseen:
             progress.warn(
-                "each class has a single example and there is no other to score: the score of "
-                "train is that of what the model learned from, and says nothing of new examples"
+                "there is no example to score but those that the model learned from: the score of "
+                "train says nothing of new ones"
             )
         elif score["n"] < FEW:
             progress.warn(f"{split} has {count(score['n'], 'example')}: its score says little")

@@ -5,7 +5,7 @@ arXiv:1911.04623). Nothing is selected, so one example a class is enough; where 
 fewer than ten and the data brings no split, all are trained on, and the score is cross-validated.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -84,7 +84,8 @@ def prepare(dataset, config):
     _check_classes(dataset)
     names = {*read_kept(config.keep_classes).labels.tolist(), *dataset.task.outputs}
     task = dataset.task.from_outputs(tuple(sorted(names)))
-    return make_dataset(dataset.examples, task, dataset.holdout)
+    made = make_dataset(dataset.examples, task, dataset.holdout)
+    return replace(made, new_classes=dataset.new_classes)
 
 
 def fit(model, dataset, features, config):
@@ -119,7 +120,7 @@ def fit(model, dataset, features, config):
 
 def _check_classes(dataset):
     """Refuse a task without exclusive classes."""
-    if dataset.task.class_numbers(dataset.targets) is None:
+    if not dataset.task.has_exclusive_classes():
         advice = "Take --strategy feature_extraction"
         raise UserError("--strategy few_shot needs one class an example", dataset.task.name, advice)
 

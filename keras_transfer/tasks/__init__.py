@@ -106,6 +106,11 @@ class Task:
         """The task of a trained model: what its ModelSpec says."""
         return cls(tuple(outputs), **settings)
 
+    @classmethod
+    def has_exclusive_classes(cls):
+        """Whether an example has one class, as `class_numbers` gives it."""
+        return cls.class_numbers is not Task.class_numbers
+
     def check_settings(self, config):
         """Refuse settings without a meaning for this task, for example another task's, which
         `--task auto` offers as well.

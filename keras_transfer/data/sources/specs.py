@@ -29,7 +29,7 @@ class Source:
     """Labelled examples, read but not decoded."""
 
     name: str  # short, safe for a folder name
-    table: Any  # DataFrame: path, label, split, group, shown
+    table: Any  # DataFrame: path, label, split, group, class_group, shown
     # (n, ...), or objects where the sizes of examples differ; `path` then is the row's number
     array: np.ndarray | None
     root: Path | None  # the folder that `shown` is relative to
@@ -56,8 +56,8 @@ def read_source(spec, task="auto", modality="image"):
         modality: what an example is.
 
     Returns: a Source. Its table has the columns `path` (absolute, or row number of `array`),
-        `label` (as the task parses it), `split` ("" where not drawn yet), `group` and `shown` (the
-        path as the caller knows it).
+        `label` (as the task parses it), `split` ("" where not drawn yet), `group`, `class_group`
+        and `shown` (the path as the caller knows it).
     Raises: UserError.
     """
     if task != "auto":
@@ -181,7 +181,9 @@ def _finish(name, frame, array, root, kind, wanted, notes, numbers=()):
     labels = find_task(task).parse(labels, shown, numbers)
     table = frame.drop(columns="label").reset_index(drop=True)
     table.insert(1, "label", _objects(labels))
-    table = table[["path", "label", "split", "group", "shown"]]
+    if "class_group" not in table:
+        table = table.assign(class_group="")
+    table = table[["path", "label", "split", "group", "class_group", "shown"]]
     return Source(name, table, array, root, kind, task, tuple(notes), numbers)
 
 

@@ -6,7 +6,7 @@ import re
 
 from keras_transfer.errors import UserError
 
-COLUMNS = ("path", "file_name", "label", "split", "group")
+COLUMNS = ("path", "file_name", "label", "split", "group", "class_group")
 COLUMN_ADVICE = "A table has the columns file_name,label and may have split,group"
 JSON_ADVICE = (
     'A line is for example {"file_name": "1.jpg", "label": "cat"}; a list is several labels'

@@ -1,4 +1,4 @@
-"""Read tables: .csv, .jsonl, .parquet, or a DataFrame: file_name,label[,split,group]."""
+"""Read tables: .csv, .jsonl, .parquet, DataFrames: file_name,label[,split,group,class_group]."""
 
 import os
 
@@ -165,7 +165,7 @@ def merge_repeats(frame, where):
 
 
 def _plain_cells(frame, several, targets, own):
-    """The four columns with plain cells: str, and for labels str or tuple of str."""
+    """The known columns with plain cells: str, and for labels str or tuple of str."""
     import pandas as pd
 
     if targets:
@@ -176,7 +176,8 @@ def _plain_cells(frame, several, targets, own):
         labels = [value if own else plain_label(value) for value in frame["label"]]
     plain = {"path": [_text(value) for value in frame["path"]], "label": labels}
     plain["split"] = _splits(frame["split"]) if "split" in frame.columns else ""
-    plain["group"] = [_text(value) for value in frame["group"]] if "group" in frame.columns else ""
+    for name in ("group", "class_group"):
+        plain[name] = [_text(value) for value in frame[name]] if name in frame.columns else ""
     return pd.DataFrame(plain)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from keras_transfer.backend import precision_and_seed
+from keras_transfer.data.class_splits import learned_table, with_class_splits
 from keras_transfer.data.dataset import draw_holdout, make_dataset
 from keras_transfer.data.examples import check_skipped, read_examples
 from keras_transfer.data.sources.specs import read_source
@@ -28,7 +29,8 @@ def plan_run(data, config, spec):
     No run is begun. Times are from a batch of the examples on this machine as it is now; a
     faster runtime than Keras, and features that are stored already, make them shorter.
     """
-    source = read_source(data, config.task, config.modality)
+    source = with_class_splits(read_source(data, config.task, config.modality), config)
+    source = replace(source, table=learned_table(source.table, config).reset_index(drop=True))
     alone = not config.keeps_classes
     check_labels(source.table, find_task(source.task), config.LEAST_EXAMPLES, alone)
     facts, sample, reading = _look(source, spec, config)
@@ -54,8 +56,10 @@ def _look(source, spec, config):
     """(Facts, the Dataset of a few examples, seconds of reading one)."""
     task = find_task(source.task)
     labels = list(source.table["label"])
-    strata, below = task.strata(labels), config.ALL_TRAIN_BELOW
-    table = complete_splits(source.table, strata, config.seed, below)
+    table = source.table
+    if config.split_by == "example":
+        below = config.ALL_TRAIN_BELOW
+        table = complete_splits(table, task.strata(labels), config.seed, below)
     in_train = (table["split"] == "train").to_numpy()
     fitted = task.from_labels(labels, in_train, source.numbers)
     _sample(source, spec, table, 2)  # the first examples build what resizes them

@@ -71,7 +71,7 @@ def check_classes(labels, in_train, splits, least=2):
         here = _counts(names for names, s in zip(labels, splits, strict=True) if s == split)
         unseen = sorted(set(here) - set(counts))
         if unseen:
-            advice = "Add training examples of them, or leave those examples out"
+            advice = "Add training examples of them, leave those out, or take --split-by class"
             if all(name.isdigit() for name in counts):
                 advice = "If these are amounts, not classes, add --task regression"
             raise UserError(f"labels in {split} that train lacks", some(unseen), advice)
