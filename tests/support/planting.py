@@ -6,7 +6,7 @@ from keras_transfer.data.sources.specs import read_source
 from keras_transfer.errors import UserError
 from tests.support.odd_images import png_bytes, quarters
 
-COLUMNS = ["path", "label", "split", "group", "shown"]
+COLUMNS = ["path", "label", "split", "group", "class_group", "shown"]
 
 
 def plant(root, *names):
