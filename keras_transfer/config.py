@@ -30,8 +30,8 @@ class TrainConfig:
     base: Any = "efficientnet_lite0"
     """The pretrained network to build on; `keras-transfer doctor --bases` lists them."""
     weights: str = "auto"
-    """auto (those that come with the package, else imagenet), imagenet, none, or a path to
-    .weights.h5, .h5, .keras or a run folder."""
+    """auto (those that come with the package, else imagenet; none where there are none to be had),
+    imagenet, none, or a path to .weights.h5, .h5, .keras or a run folder."""
     modality: str = "image"
     """What an example is."""
     strategy: str = "feature_extraction"

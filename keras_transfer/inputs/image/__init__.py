@@ -38,7 +38,7 @@ class Settings:
     max_pixels: int = 200_000_000
     """An image with more pixels than this is skipped: it could be a decompression bomb."""
 
-    LIMITS = {"image_size": (32, 1024), "max_pixels": (1024, 10**10)}  # noqa: RUF012
+    LIMITS = {"image_size": (16, 1024), "max_pixels": (1024, 10**10)}  # noqa: RUF012
 
 
 def side(base, name, image_size=None):
