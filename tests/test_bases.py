@@ -244,7 +244,7 @@ def test_conv4_begins_at_random_and_has_no_weights_to_load():
     assert one.input_shape == (None, 28, 28, 3)
     assert one.output_shape == (None, 1, 1, 64)
     assert (one.get_weights()[0] != other.get_weights()[0]).any()
-    with pytest.raises(UserError, match="no pretrained weights of conv4.*imagenet"):
+    with pytest.raises(UserError, match=r"no pretrained weights of conv4 .*imagenet"):
         build_base("conv4", weights="imagenet")
 
 
