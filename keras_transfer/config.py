@@ -36,12 +36,14 @@ class TrainConfig:
     """What an example is."""
     strategy: str = "feature_extraction"
     """feature_extraction trains a head on the frozen base; fine_tuning then trains part of the
-    base too, and keeps half of that, or all or none of it where that is clearly better."""
+    base too, and keeps half of that, or all or none of it where that is clearly better; protonet
+    and maml train a base on episodes, for classes to come of which there are few examples."""
     task: str = "auto"
     """What is predicted; auto reads it off the labels."""
     trainable: str = "auto"
-    """The part that fine_tuning trains: all, none, a stage of the base (it and all after it),
-    last:N layers, or auto (the base's own default stage; all for a regression)."""
+    """The part that fine_tuning and meta-learning train: all, none, a stage of the base (it and
+    all after it), last:N layers, or auto (the base's own default stage; all for a regression, and
+    of a base without pretrained weights)."""
     batch_norm: Literal["auto", "frozen", "trained"] = "auto"
     """Batch normalisation of the base: auto keeps pretrained statistics and trains fresh ones."""
     pooling: Literal["avg", "max", "flatten"] = "avg"
@@ -51,9 +53,10 @@ class TrainConfig:
     default."""
     dropout: float = 0.0
     """Share of features dropped while a head with hidden layers, or the base, is trained."""
-    augment: Literal["auto", "none", "light", "standard"] = "auto"
-    """Random flips, rotations, zooms, brightness and contrast while training; auto is none for
-    feature_extraction and light for fine_tuning."""
+    augment: Literal["auto", "none", "light", "standard", "drawing"] = "auto"
+    """Random flips, rotations, zooms, brightness and contrast while training (of a drawing:
+    rotation, shear, scale and shift on its own ground); auto is none for feature_extraction and
+    light for all that trains the base."""
     views: int | None = None
     """Augmented views of each example, the plain one included; by default 4 for
     feature_extraction, one an epoch for fine_tuning."""

@@ -62,6 +62,7 @@ class Modality:
     has_phone_metadata: ClassVar[bool] = False  # TFLite's metadata have a schema for such inputs
     loads_in_graph: ClassVar[bool] = False  # whether there is `load_in_graph`
     view_size: ClassVar[int] = 0  # how many numbers `draw_views` gives for one view
+    rotations: ClassVar[int] = 1  # in how many ways `rotate` makes another class of a class
 
     def spec(self, base, config):
         """The InputSpec for a `bases.table.Base` and a `TrainConfig`."""
@@ -188,6 +189,14 @@ class Modality:
 
         Args:
             tensors: the examples; numbers: from `draw_views`; augmentation: its name.
+        """
+        raise NotImplementedError
+
+    def rotate(self, tensors, steps):
+        """Examples turned so far that they are of another class, by TensorFlow's operations alone.
+
+        Args:
+            tensors: a batch (n, ...); steps: int32 (n,), 0 (as they are) to `rotations` - 1.
         """
         raise NotImplementedError
 

@@ -37,7 +37,7 @@ def check(config):
                 getattr(config, knob),
                 "Add --hidden-units, or take --strategy fine_tuning",
             )
-    if config.hidden_units and config.augment in ("light", "standard"):
+    if config.hidden_units and config.augment not in ("auto", "none"):
         raise UserError(
             "a head with hidden layers trains on features computed once, not on augmented views",
             f"--augment {config.augment}",

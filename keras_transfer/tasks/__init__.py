@@ -137,6 +137,11 @@ class Task:
         """The layers after the base: its tensors (`taps`, then the last) -> outputs."""
         raise NotImplementedError
 
+    def class_numbers(self, targets):
+        """The number of the one class of each example, int64 (n,); None where classes are not
+        exclusive, or there are none."""
+        return None
+
     def linear_targets(self, targets):
         """Targets as an exact head is solved for: before what the output layer does to them."""
         return targets

@@ -103,6 +103,9 @@ class Classification(Task):
         kind = metrics.CategoricalAccuracy if mixed else metrics.SparseCategoricalAccuracy
         return [kind(name="accuracy")]
 
+    def class_numbers(self, targets):
+        return targets
+
     def example_weights(self, targets):
         counts = np.bincount(targets, minlength=len(self.outputs))
         present = (counts > 0).sum()

@@ -11,7 +11,13 @@ from keras_transfer.config import base_name
 from keras_transfer.errors import UserError, count
 from keras_transfer.inputs import InputSpec, Loaded, Modality, Tensor
 from keras_transfer.inputs.image.arrays import rgb
-from keras_transfer.inputs.image.augmentation import DRAWS, change, draw, find_augmentation
+from keras_transfer.inputs.image.augmentation import (
+    DRAWS,
+    change,
+    draw,
+    find_augmentation,
+    rotate,
+)
 from keras_transfer.inputs.image.decoders import HEIC_COMMAND, open_image
 from keras_transfer.inputs.image.in_graph import load_first, load_in_graph
 from keras_transfer.inputs.image.reading import (
@@ -69,6 +75,7 @@ class Image(Modality):
     has_phone_metadata = True
     loads_in_graph = True
     view_size = 1 + DRAWS
+    rotations = 4
 
     def spec(self, base, config):
         size = side(base, base_name(config.base), config.image_size)
@@ -170,6 +177,10 @@ class Image(Modality):
     def change(self, tensors, numbers, augmentation):
         """Pixels float32 (n, size, size, 3), 0..255."""
         return [change(tensors[0], numbers, find_augmentation(augmentation))]
+
+    def rotate(self, tensors, steps):
+        """Against the clock, by 90 degrees a step."""
+        return [rotate(tensors[0], steps)]
 
     def view_key(self, view):
         return view and [*find_augmentation(view[0]), *view[1:]]
