@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 
 from keras_transfer.backend import load_keras, load_tensorflow
 from keras_transfer.config import make_config
+from keras_transfer.data.dataset import make_dataset
 from keras_transfer.data.episode_batches import ClassPool, Episode, class_pool, episode_batches
+from keras_transfer.data.examples import read_examples
 from keras_transfer.data.raw_inputs import RawInputs
+from keras_transfer.data.sources.specs import read_source
 from keras_transfer.errors import UserError
 from keras_transfer.features.store import FeatureStore
 from keras_transfer.inputs.image.augmentation import AUGMENTATIONS, augment, draw, rotate
 from keras_transfer.model.factory import build_for, build_model
 from keras_transfer.model.pooled import pooled_features
-from keras_transfer.strategies import find_strategy
+from keras_transfer.strategies import Facts, find_strategy
 from keras_transfer.strategies.common.batch_statistics import (
     estimate_statistics,
     momentum,
@@ -31,11 +34,12 @@ from keras_transfer.strategies.common.prototypes import (
     prototype_logits,
 )
 from keras_transfer.strategies.maml import MamlLearner
-from keras_transfer.tasks import find_task
+from keras_transfer.tasks import find_task, make_task
 from keras_transfer.train import transfer
 from tests.support.drawing import plant_classes
+from tests.support.tiny import image_spec
 from tests.test_model import shake_norms
-from tests.test_strategies import tiny_dataset
+from tests.test_strategies import SMALL, tiny_dataset
 
 TINY = {"base": "conv4", "augment": "none"}
 SHORT = {"ways": 3, "queries": 2, "train_episodes": 8, "export": False, "report": False}
@@ -85,6 +89,17 @@ def test_half_of_the_episodes_lie_within_one_group():
     assert 0.4 < np.mean([len(set(groups)) == 1 for groups in drawn]) < 0.6
     alone = ClassPool(members, [""] * 30, Episode(5, 1, 1))
     assert alone.groups == []
+
+
+def test_groups_come_from_the_column_class_group():
+    dataset = tiny_dataset(per_kind=4, splits=("train",))
+    train = dataset.indices("train")
+    assert class_pool(dataset, train, Episode(2, 1, 1)).groups == []
+    names = np.array(["warm", "cold", "cold"])[dataset.targets]
+    table = dataset.examples.table.assign(class_group=names)
+    grouped = replace(dataset, examples=replace(dataset.examples, table=table))
+    assert [list(g) for g in class_pool(grouped, train, Episode(2, 1, 1)).groups] == [[1, 2]]
+    assert class_pool(grouped, train, Episode(3, 1, 1)).groups == []  # none has three classes
 
 
 def batches_of(dataset, episode, seed=0, steps=3, a_step=2):
@@ -312,21 +327,51 @@ def test_a_pretrained_base_trains_its_part_alone_from_the_store():
     assert all(name.startswith(("block_16", "Conv_1")) for name in moved - {"head"})
 
 
-def test_classes_of_val_that_train_lacks_select():
-    dataset = tiny_dataset(per_kind=6, splits=("train", "test"))
-    splits = np.where(dataset.targets == 2, "val", dataset.splits)
-    splits = np.where((dataset.targets == 1) & (splits == "train"), "val", splits)
-    table = dataset.examples.table.assign(split=splits)
-    some = replace(dataset, examples=replace(dataset.examples, table=table))
-    pool = val_pool(some, Episode(3, 1, 2, 4))
+def with_classes_of_val():
+    """Four classes of train, and two of val."""
+    dataset = tiny_dataset(per_kind=8, splits=("train",))
+    parity = np.arange(len(dataset.examples)) % 2
+    labels = [f"{k} {p}" for k, p in zip(dataset.examples.table["label"], parity, strict=True)]
+    splits = np.where(dataset.targets == 2, "val", "train")
+    table = dataset.examples.table.assign(label=labels, split=splits)
+    task = make_task("classification", labels, np.ones(len(labels), bool))
+    return make_dataset(replace(dataset.examples, table=table), task, dataset.holdout)
+
+
+STORED = {"base": SMALL, "weights": "none", "trainable": "block_16", "augment": "light", "views": 2}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "knobs"),
+    [
+        ("protonet", {"rotate_classes": True}),
+        ("maml", {"rotate_classes": True}),
+        ("protonet", STORED),  # both the part of val and that of train lie in the store
+    ],
+)
+def test_classes_of_val_that_train_lacks_select(strategy, knobs):
+    dataset = with_classes_of_val()
+    pool = val_pool(dataset, Episode(3, 1, 2, 4))
     assert (pool.episode.ways, pool.episode.rotations) == (2, 1)
-    asked = {"ways": 2, "queries": 2, "train_episodes": 250, "rotate_classes": True}
-    fitted = fitted_with(some, "protonet", **asked)
+    asked = {"ways": 3, "queries": 2, "train_episodes": 250}
+    fitted = fitted_with(dataset, strategy, **asked, **knobs)
     assert fitted.selected_on == "val"
     best = [row for row in fitted.history if row["selected"]]
     assert len(best) == 1
     assert best[0]["val_accuracy"] == max(row["val_accuracy"] for row in fitted.history)
-    assert val_pool(dataset, Episode(3, 1, 2)) is None
+    assert val_pool(tiny_dataset(per_kind=3), Episode(3, 1, 2)) is None
+
+
+def test_episodes_from_files_are_those_from_memory(tmp_path):
+    photos = plant_classes(tmp_path, 4)
+    examples = read_examples(read_source(photos, "auto", "image"), image_spec(32))
+    task = make_task("classification", list(examples.table["label"]), np.ones(12, bool))
+    table = examples.table.assign(split="train")
+    examples = replace(examples, table=table)
+    found = []
+    for some in (examples, replace(examples, kept=None, there=None)):
+        found.append(batches_of(make_dataset(some, task, None), Episode(6, 1, 1, 4)))
+    assert all((a == b).all() for a, b in zip(*found, strict=True))
 
 
 @pytest.mark.parametrize("strategy", ["protonet", "maml"])
@@ -344,6 +389,16 @@ def test_time_is_kept():
     asked = {"ways": 3, "queries": 2, "train_episodes": 100_000}
     fitted = fitted_with(dataset, "protonet", time_budget=1e-4, **asked)
     assert [row["episodes"] for row in fitted.history] == [1]
+
+
+def test_the_plan_of_episodes_names_what_trains():
+    facts = Facts(100, 80, 64, "train", find_task("classification")(tuple("abcde")))
+    asked = {"ways": 4, "shots": 2, "queries": 3, "train_episodes": 10, "episodes_a_step": 4}
+    (stage,) = find_strategy("maml").stages(facts, make_config(strategy="maml", **TINY, **asked))
+    assert (stage.part, stage.batch_norm, stage.views) == ("all", True, [None])
+    assert (stage.epochs, stage.examples) == (3, 4 * 4 * 5)
+    (stage,) = find_strategy("protonet").stages(facts, make_config(strategy="protonet", **asked))
+    assert (stage.part, stage.batch_norm, len(stage.views)) == ("block6", False, 3)
 
 
 @pytest.mark.parametrize(

@@ -29,13 +29,13 @@ from keras_transfer.strategies.common.batch_statistics import (
     trained_norms,
     twice_differentiable,
 )
+from keras_transfer.strategies.common.episode_loop import train_on_episodes
 from keras_transfer.strategies.common.episodes import (
     EpisodeSettings,
     check_settings,
     episode_stage,
     finish,
     prepare,
-    train_on_episodes,
 )
 from keras_transfer.strategies.common.optimizer import adam, warm_cosine
 from keras_transfer.strategies.common.prototypes import episode_scores

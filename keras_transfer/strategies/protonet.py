@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from keras_transfer.backend import load_tensorflow
 from keras_transfer.model.pooled import pooled_features
 from keras_transfer.runtimes.keras import pack_inputs
+from keras_transfer.strategies.common.episode_loop import train_on_episodes
 from keras_transfer.strategies.common.episodes import (
     EpisodeSettings,
     check_settings,
     episode_stage,
     finish,
     prepare,
-    train_on_episodes,
 )
 from keras_transfer.strategies.common.optimizer import scaled_adam, warm_cosine
 from keras_transfer.strategies.common.prototypes import episode_scores, prototype_logits
