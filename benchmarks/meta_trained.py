@@ -54,11 +54,17 @@ def measure(folder, config):
         model = build_for(dataset, config)
         features = open_store(False, "float32")
         if config.strategy == "maml":
+            from keras_transfer.strategies.common.episodes import finish
             from keras_transfer.strategies.maml import meta_train
 
-            learner, _, history = meta_train(model, dataset, features, config)
+            learner, training, history = meta_train(model, dataset, features, config)
             seconds = time.process_time()
             score = adapted_errors(learner, *new_classes(folder, dataset), config.seed)
+            # the run as it is exported: not adapted, statistics of training drawings
+            finish(model, training, dataset, history)
+            pixels, numbers = new_classes(folder, dataset)
+            found = means_error(embedder(model)(pixels), numbers, 5, config.seed)
+            score["5-way, class means"] = found
         else:
             found = find_strategy(config.strategy).fit(model, dataset, features, config)
             history, seconds = found.history, time.process_time()
@@ -112,7 +118,7 @@ def draw_episode(numbers, ways, generator):
 
 def prototype_errors(model, folder, dataset, seed):
     """Errors of the embedding on the official runs and on new classes, and of batch statistics."""
-    embed = embedder(model, dataset)
+    embed = embedder(model)
     pixels, numbers = new_classes(folder, dataset)
     runs = official_runs(folder, dataset)
     found = {
@@ -122,15 +128,18 @@ def prototype_errors(model, folder, dataset, seed):
     }
     features = embed(pixels)
     for ways in (5, 20):
-        generator = np.random.default_rng([seed, ways])
-        errors = [
-            episode_error(features[draw_episode(numbers, ways, generator)]) for _ in range(MANY)
-        ]
-        found[f"{ways}-way"] = float(np.mean(errors))
+        found[f"{ways}-way"] = means_error(features, numbers, ways, seed)
     return found
 
 
-def embedder(model, dataset):
+def means_error(features, numbers, ways, seed):
+    """The error of MANY episodes by the nearest class mean, of one drawing each."""
+    generator = np.random.default_rng([seed, ways])
+    episodes = [draw_episode(numbers, ways, generator) for _ in range(MANY)]
+    return float(np.mean([episode_error(features[places]) for places in episodes]))
+
+
+def embedder(model):
     """A function of pixels (n, 28, 28, 3): pooled features (n, 64), each on its own."""
     from keras_transfer.model.pooled import pooled_features
     from keras_transfer.runtimes.keras import KerasRuntime

@@ -199,6 +199,7 @@ def gradients_of(network, **knobs):
     config = make_config(strategy="maml", **{"inner_steps": 2, **knobs})
     learner = MamlLearner(network, Episode(2, 2, 3), config)
     pixels = np.random.default_rng(0).normal(size=(10, 4, 4, 1))
+    learner.head[0].assign(np.random.default_rng(2).normal(size=(3, 2)))  # as if it had learned
     inputs = [load_tensorflow().constant(pixels)]
     return learner, inputs, [np.asarray(g) for g in learner.gradient(inputs)[2]]
 

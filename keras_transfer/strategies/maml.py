@@ -118,11 +118,11 @@ class MamlLearner:
         self.embedding = pooled_features(network)
         self.episode, self.config, self.optimizer = episode, config, optimizer
         size = self.embedding.output.shape[-1]
-        # a head of zeros would give the layers below it no gradient in the first inner step
-        start = keras.initializers.GlorotUniform(seed=config.seed)
         dtype = self.embedding.output.dtype
+        # classes come in any order: one that starts at random has to forget that first, and what
+        # it had drawn disturbs the features (arXiv:2106.15367)
         self.head = [
-            keras.Variable(start((size, episode.ways)), dtype=dtype, name="kernel"),
+            keras.Variable(tf.zeros((size, episode.ways)), dtype=dtype, name="kernel"),
             keras.Variable(tf.zeros(episode.ways), dtype=dtype, name="bias"),
         ]
         self.variables = [*self.embedding.trainable_variables, *self.head]
