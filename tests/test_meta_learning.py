@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_transfer.backend import load_keras, load_tensorflow
+from keras_transfer.bases.build import build_base
 from keras_transfer.config import make_config
 from keras_transfer.data.dataset import make_dataset
 from keras_transfer.data.episode_batches import ClassPool, Episode, class_pool, episode_batches
@@ -442,3 +443,7 @@ def test_a_run_goes_the_whole_way_with_its_exports(tmp_path, strategy):
     assert first[0] == second[0]
     embedding = pooled_features(run.model)
     assert embedding.output_shape == (None, 64)
+    base = build_base("conv4", weights=run.folder)  # what it learned begins another run
+    for layer in base.layers:
+        pairs = zip(layer.get_weights(), run.model.get_layer(layer.name).get_weights(), strict=True)
+        assert all((one == other).all() for one, other in pairs)
