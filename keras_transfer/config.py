@@ -30,19 +30,21 @@ class TrainConfig:
     base: Any = "efficientnet_lite0"
     """The pretrained network to build on; `keras-transfer doctor --bases` lists them."""
     weights: str = "auto"
-    """auto (those that come with the package, else imagenet), imagenet, none, or a path to
-    .weights.h5, .h5, .keras or a run folder."""
+    """auto (those that come with the package, else imagenet; none where there are none to be had),
+    imagenet, none, or a path to .weights.h5, .h5, .keras or a run folder."""
     modality: str = "image"
     """What an example is."""
     strategy: str = "feature_extraction"
     """feature_extraction trains a head on the frozen base; fine_tuning then trains part of the
     base too, and keeps half of that, or all or none of it where that is clearly better; few_shot
-    is for a handful of examples a class."""
+    is for a handful of examples a class; protonet and maml train a base on episodes, for classes
+    to come of which there are few examples."""
     task: str = "auto"
     """What is predicted; auto reads it off the labels."""
     trainable: str = "auto"
-    """The part that fine_tuning trains: all, none, a stage of the base (it and all after it),
-    last:N layers, or auto (the base's own default stage; all for a regression)."""
+    """The part that fine_tuning and meta-learning train: all, none, a stage of the base (it and
+    all after it), last:N layers, or auto (the base's own default stage; all for a regression, and
+    of a base without pretrained weights)."""
     batch_norm: Literal["auto", "frozen", "trained"] = "auto"
     """Batch normalisation of the base: auto keeps pretrained statistics and trains fresh ones."""
     pooling: Literal["avg", "max", "flatten"] = "avg"
@@ -52,9 +54,11 @@ class TrainConfig:
     default."""
     dropout: float = 0.0
     """Share of features dropped while a head with hidden layers, or the base, is trained."""
-    augment: Literal["auto", "none", "light", "standard", "crop"] = "auto"
-    """Random flips, rotations, zooms, brightness and contrast while training; crop looks closer at
-    a part. auto is none for feature_extraction, light for fine_tuning, crop for few_shot."""
+    augment: Literal["auto", "none", "light", "standard", "drawing", "crop"] = "auto"
+    """Random flips, rotations, zooms, brightness and contrast while training (of a drawing:
+    rotation, shear, scale and shift on its own ground; crop: closer looks at a part, for frozen
+    bases); auto is none for feature_extraction, crop for few_shot, light for all that trains the
+    base."""
     views: int | None = None
     """Augmented views of each example, the plain one included; by default 4 for
     feature_extraction, 3 for few_shot, one an epoch for fine_tuning."""

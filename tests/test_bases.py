@@ -11,6 +11,8 @@ from keras_transfer.bases.build import build_bare, build_base, flatten
 from keras_transfer.bases.scaling import SCALINGS, scale_pixels
 from keras_transfer.bases.table import BASES, FAMILIES, find_base
 from keras_transfer.errors import UserError
+from keras_transfer.train import transfer
+from tests.support.drawing import plant_classes
 
 GOLDEN = {  # base: parameters without the top, width of the features; from the bare applications
     "vgg16": (14_714_688, 512),
@@ -66,6 +68,7 @@ GOLDEN = {  # base: parameters without the top, width of the features; from the 
     "efficientnet_lite0": (3_413_024, 1280),
     "efficientnet_lite1": (4_189_344, 1280),
     "efficientnet_lite2": (4_869_168, 1280),
+    "conv4": (113_344, 64),
 }
 
 
@@ -113,6 +116,7 @@ def test_rows_are_sound():
         assert hash(base), name
         bundled = base.weights == "bundled"
         assert bundled == bool(base.package and base.file and len(base.sha256) == 64), name
+        assert (base.weights == "none") == (base.licence == "") == (name == "conv4"), name
 
 
 def test_families_name_their_smallest_row():
@@ -233,3 +237,29 @@ def test_mixed_precision_reaches_the_layers():
         keras.config.set_dtype_policy("float32")
     assert model.get_layer("conv1").compute_dtype == "float16"
     assert model.input.dtype == "float32"
+
+
+def test_conv4_begins_at_random_and_has_no_weights_to_load():
+    one, other = (build_base("conv4", weights=weights) for weights in ("auto", "none"))
+    assert one.input_shape == (None, 28, 28, 3)
+    assert one.output_shape == (None, 1, 1, 64)
+    assert (one.get_weights()[0] != other.get_weights()[0]).any()
+    with pytest.raises(UserError, match=r"no pretrained weights of conv4 .*imagenet"):
+        build_base("conv4", weights="imagenet")
+
+
+def test_a_head_on_random_features_gets_a_warning(tmp_path, capsys):
+    photos = plant_classes(tmp_path)
+    asked = {"base": "conv4", "export": False, "report": False}
+    run = transfer(photos, out=tmp_path / "run", quiet=True, **asked)
+    assert run.config.image_size is None
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "random" in line]
+    assert len(warnings) == 1
+    assert "conv4 has no pretrained weights" in warnings[0]
+
+
+def test_conv4_is_tuned_from_scratch_as_a_whole(tmp_path):
+    photos = plant_classes(tmp_path)
+    asked = {"base": "conv4", "strategy": "fine_tuning", "export": False, "report": False}
+    run = transfer(photos, out=tmp_path / "run", quiet=True, epochs=2, **asked)
+    assert "kept" not in run.history  # of a head and a tuning there is a share to keep

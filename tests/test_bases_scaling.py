@@ -63,7 +63,8 @@ def relative_difference(ours, theirs):
 
 
 def test_every_family_has_its_proof():
-    assert set(MODULES) | {"efficientnet_lite"} == set(FAMILIES)  # Lite: test_efficientnet_lite.py
+    ours = {"efficientnet_lite", "conv4"}  # Lite: test_efficientnet_lite.py; conv4 has no weights
+    assert set(MODULES) | ours == set(FAMILIES)
 
 
 @pytest.mark.parametrize("family", [family for family in MODULES if family != "efficientnet"])

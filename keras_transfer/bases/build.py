@@ -4,6 +4,7 @@ import functools
 import warnings
 
 from keras_transfer.backend import load_keras
+from keras_transfer.bases.conv4 import build_conv4, conv4_features
 from keras_transfer.bases.efficientnet_lite import SCALES, build_efficientnet_lite, lite_features
 from keras_transfer.bases.names import class_names, flat_operations, fresh_names
 from keras_transfer.bases.scaling import scale_pixels
@@ -15,6 +16,15 @@ from keras_transfer.inputs.image import side
 # families with what `flatten` dissolves: scaling of their own, models inside, sums without a layer
 COPIED = {"efficientnet", "convnext"}
 
+# networks of our own, by application: (shape of the pixels -> network, scaled pixels -> features)
+OWN = {
+    name: (
+        functools.partial(build_efficientnet_lite, name),
+        functools.partial(lite_features, name),
+    )
+    for name in SCALES
+} | {"Conv4": (build_conv4, conv4_features)}
+
 
 def build_base(name, image_size=None, weights="auto", inputs=None):
     """The base `name` as a flat `keras.Model` from raw RGB pixels to its last feature map.
@@ -22,8 +32,9 @@ def build_base(name, image_size=None, weights="auto", inputs=None):
     Args:
         name: a key of BASES, or a `keras.Model` of the user's own, which is copied.
         image_size: pixels a side; by default what the weights were trained at.
-        weights: auto (bundled where the base has bundled weights, else imagenet), imagenet,
-            none (random), or a path: .weights.h5, .h5, .keras, or a run folder.
+        weights: auto (bundled where the base has bundled weights, else imagenet; none where
+            nobody publishes any), imagenet, none (random), or a path: .weights.h5, .h5, .keras, or
+            a run folder.
         inputs: InputSpec of what goes in, in place of `image_size`.
 
     Returns:
@@ -42,8 +53,11 @@ def build_base(name, image_size=None, weights="auto", inputs=None):
     if weights == "auto":
         weights = base.weights
     named = weights in {"bundled", "imagenet", "none"}
-    if named and base.application in SCALES:
-        return _build_lite(base, name, size, weights)
+    if weights != "none" and named and base.weights == "none":
+        found, advice = f"--weights {weights}", "Use --weights auto, none, or a path"
+        raise UserError(f"there are no pretrained weights of {name}", found, advice)
+    if named and base.application in OWN:
+        return _build_ours(base, name, size, weights)
     if weights == "bundled":
         raise UserError(f"{name} has no bundled weights", weights, "Use imagenet")
     if named and base.family not in COPIED:
@@ -70,12 +84,12 @@ def _renamed(pixels, bare, name):
     return load_keras().Model(pixels, bare.output, name=name)
 
 
-def _build_lite(base, name, size, weights):
+def _build_ours(base, name, size, weights):
     """As `flatten(build_bare(...))`, in half the time: these layers are ours."""
     keras = load_keras()
     pixels = keras.Input((size, size, 3), name="pixels")
     scaled = scale_pixels(pixels, base.scaling)
-    model = keras.Model(pixels, lite_features(base.application, scaled), name=name)
+    model = keras.Model(pixels, OWN[base.application][1](scaled), name=name)
     if weights != "none":
         load_bundled(model, base)
     return model
@@ -92,8 +106,8 @@ def build_bare(base, image_size, weights=None, scaled=None):
     `scaled` is the tensor of scaled pixels that it goes on from, by default an input of its own.
     """
     shape = (image_size, image_size, 3)
-    if base.application in SCALES:
-        return build_efficientnet_lite(base.application, shape)
+    if base.application in OWN:
+        return OWN[base.application][0](shape)
     application = getattr(load_keras().applications, base.application)
     with warnings.catch_warnings():
         # MobileNet remarks that it takes the weights of 224 pixels for other sizes: as wanted.
@@ -137,6 +151,16 @@ def own_base(model):
 def describe_base(base):
     """The row of a base: by its name, or of a `keras.Model`."""
     return find_base(base) if isinstance(base, str) else own_base(base)
+
+
+def is_untrained(base, weights):
+    """Whether a base starts from random weights.
+
+    Args:
+        base: a name, or a `keras.Model`; weights: what `--weights` holds.
+    """
+    unknown = weights == "auto" and isinstance(base, str) and find_base(base).weights == "none"
+    return weights == "none" or unknown
 
 
 def _copy_flat(bare, inputs, start=None, without=()):

@@ -151,4 +151,5 @@ STAGES = {  # base: its stages
     "efficientnet_lite0": _efficientnet(1, 2, 2, 3, 3, 4, 1),
     "efficientnet_lite1": _efficientnet(1, 3, 3, 4, 4, 5, 1),
     "efficientnet_lite2": _efficientnet(1, 3, 3, 4, 4, 5, 1),
+    "conv4": tuple((f"block{number}", f"block{number}_pool") for number in range(1, 5)),
 }

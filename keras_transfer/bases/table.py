@@ -9,7 +9,7 @@ from keras_transfer.errors import unknown_name
 class Base(NamedTuple):
     """One pretrained network without its top; tests/test_bases.py holds every number."""
 
-    application: str  # attribute of keras.applications, or a key of efficientnet_lite.SCALES
+    application: str  # attribute of keras.applications, or a key of build.OWN
     arguments: tuple  # (name, value) pairs that its builder takes besides
     image_size: int  # pixels a side that the weights were trained at
     minimum_size: int  # pixels a side below which the network cannot be built
@@ -19,9 +19,9 @@ class Base(NamedTuple):
     stages: tuple  # (stage, name of its last layer), in order; the last reaches the features
     parameters: int  # without the top; moving means and variances counted
     top1: float | None  # ImageNet top-1 accuracy in %, one crop; None where none is published
-    licence: str  # of the ImageNet weights
+    licence: str  # of the ImageNet weights; empty where there are none
     family: str  # bases of one family share builder, scaling and kinds of layers
-    weights: str  # what "auto" means: bundled (in a package) or imagenet (a download)
+    weights: str  # what "auto" means: bundled (in a package), imagenet (a download) or none
     package: str = ""  # of the package index, that carries bundled weights
     extra: str = ""  # of keras_transfer, that installs it; empty where it always comes along
     file: str = ""  # name of the file in that package
@@ -68,6 +68,7 @@ _EFFICIENT_V2 = Family("efficientnet_v2", "torch", "block6", "Apache-2.0", argum
 _EFFICIENT_V2_L = _EFFICIENT_V2._replace(scaling="signed_128")
 _CONVNEXT = Family("convnext", "torch", "stage_3", "MIT", arguments=_BARE)
 _LITE = Family("efficientnet_lite", "lite", "block6", "Apache-2.0")
+_CONV4 = Family("conv4", "signed", "block4", "", 16)
 
 # Top-1 from: [1] keras.io/api/applications; [2] arXiv:1704.04861, tables 6 and 7;
 # [3] github.com/tensorflow/models, research/slim/nets/mobilenet; [4] the same, as in Keras's
@@ -150,6 +151,7 @@ _ROWS = {
     "efficientnet_lite0": (_LITE, "EfficientNetLite0", 224, 1280, 3_413_024, 75.1),  # [5]
     "efficientnet_lite1": (_LITE, "EfficientNetLite1", 240, 1280, 4_189_344, 76.7),  # [5]
     "efficientnet_lite2": (_LITE, "EfficientNetLite2", 260, 1280, 4_869_168, 77.6),  # [5]
+    "conv4": (_CONV4, "Conv4", 28, 64, 113_344, None),  # of conv4.py: no weights to download
 }
 
 _PACKAGES = {  # the bases whose weights are bundled
@@ -189,7 +191,7 @@ def _base(name, family, application, image_size, feature_size, parameters, top1,
         top1,
         family.licence,
         family.family,
-        "bundled" if package else "imagenet",
+        "none" if not family.licence else "bundled" if package else "imagenet",
         *(package or ()),
     )
 

@@ -174,5 +174,7 @@ def bases_table(rows):
     for row in rows:
         top1 = "-" if row["imagenet_top1"] is None else f"{row['imagenet_top1']:.1f}"
         numbers = [str(row["pixels"]), str(row["features"]), f"{row['parameters'] / 1e6:.2f}", top1]
-        table.add_row(row["name"], *numbers, row["fine_tuned_from"], row["weights"], row["licence"])
+        table.add_row(
+            row["name"], *numbers, row["fine_tuned_from"], row["weights"], row["licence"] or "-"
+        )
     return render(table)

@@ -27,6 +27,9 @@ HOLDOUT_SHARE = 0.1  # of train, held out to select epochs and to judge
 SMALL_SET = 1000  # training examples; of fewer a fifth is held out: a tenth is too few to judge by
 
 
+NOBODY = np.array([], np.int64)
+
+
 class Holdout(NamedTuple):
     """Who is trained on while something is selected, and by whom it is selected.
 
@@ -92,6 +95,16 @@ def make_dataset(examples, task, holdout):
         geometries = [load(examples.reference(i), spec).geometry for i in range(len(examples))]
     targets = task.encode(list(examples.table["label"]), geometries)
     return Dataset(examples, task, targets, holdout)
+
+
+def dataset_of_new_classes(dataset, split):
+    """The Dataset of a split with classes of its own, nobody held out; None where it has none."""
+    if split not in dataset.new_classes:
+        return None
+    examples = dataset.new_classes[split]
+    labels = list(examples.table["label"])
+    task = type(dataset.task).from_labels(labels, np.ones(len(labels), bool))
+    return make_dataset(examples, task, Holdout(NOBODY, NOBODY, split))
 
 
 def holdout_share(training):

@@ -65,7 +65,7 @@ def training_batches(source, indices, targets, weights, config, epochs, devices=
     tf = load_tensorflow()
     step = _Step(source, np.asarray(indices), as_tuple(targets), weights, config)
     dataset = tf.data.Dataset.range(step.count * epochs).map(
-        lambda number: _call_numpy(tf, step.numbers, number, step.kinds), 2, deterministic=True
+        lambda number: call_numpy(tf, step.numbers, number, step.kinds), 2, deterministic=True
     )
     if source.load:
         dataset = dataset.unbatch().map(
@@ -166,13 +166,13 @@ def evaluation_batches(examples, indices, batch_size, view=None):
 
     kinds = [(tensor.shape, tensor.dtype) for tensor in examples.spec.tensors]
     dataset = tf.data.Dataset.range(-(-len(indices) // batch_size)).map(
-        lambda start: _call_numpy(tf, load, start, kinds), 2, deterministic=True
+        lambda start: call_numpy(tf, load, start, kinds), 2, deterministic=True
     )
     for tensors in dataset.prefetch(AHEAD):
         yield each(lambda tensor: tensor.numpy(), from_tuple(list(tensors)))
 
 
-def _call_numpy(tf, function, argument, kinds):
+def call_numpy(tf, function, argument, kinds):
     """What a function of numpy gives, as tensors (n, ...): a tuple.
 
     Args:

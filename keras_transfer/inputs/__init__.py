@@ -63,6 +63,7 @@ class Modality:
     loads_in_graph: ClassVar[bool] = False  # whether there is `load_in_graph`
     view_size: ClassVar[int] = 0  # how many numbers `draw_views` gives for one view
     read_anew: ClassVar[tuple[str, ...]] = ()  # augmentations by `load_view`, not by `change`
+    rotations: ClassVar[int] = 1  # in how many ways `rotate` makes another class of a class
 
     def spec(self, base, config):
         """The InputSpec for a `bases.table.Base` and a `TrainConfig`."""
@@ -198,6 +199,14 @@ class Modality:
         Args:
             reference, spec: as of `load`; digest, view: as of `augment`, the augmentation one of
                 `read_anew`.
+        """
+        raise NotImplementedError
+
+    def rotate(self, tensors, steps):
+        """Examples turned so far that they are of another class, by TensorFlow's operations alone.
+
+        Args:
+            tensors: a batch (n, ...); steps: int32 (n,), 0 (as they are) to `rotations` - 1.
         """
         raise NotImplementedError
 

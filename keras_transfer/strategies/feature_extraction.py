@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from keras_transfer import progress
+from keras_transfer.bases.build import is_untrained
 from keras_transfer.errors import UserError
 from keras_transfer.inputs.common.arrays import concatenate, take
 from keras_transfer.model.cut import cut
@@ -73,6 +74,11 @@ def _is_solved(task, config):
 
 def fit(model, dataset, features, config):
     """Train the head of `model`, which `model.build_model` made; its base stays as it is."""
+    if config.weights == "auto" and is_untrained(config.base, config.weights):
+        progress.warn(
+            f"{config.base} has no pretrained weights: its features are random. Train it with "
+            "--strategy protonet, maml or fine_tuning, or name --weights"
+        )
     history, score, unseen = fit_head_on_all(model, dataset, features, config)
     solved = _is_solved(dataset.task, config)
     selected_on = "train" if solved else dataset.holdout.split

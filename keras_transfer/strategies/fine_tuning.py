@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from keras_transfer import progress
 from keras_transfer.backend import load_keras
-from keras_transfer.bases.build import describe_base
+from keras_transfer.bases.build import describe_base, is_untrained
 from keras_transfer.errors import UserError
 from keras_transfer.inputs import find_modality
 from keras_transfer.model.trainable import set_trainable
@@ -52,7 +52,7 @@ def check(config):
 
 def stages(facts, config):
     """The head, the tuning, and of a small set the tuning again on all of train."""
-    if config.weights == "none":
+    if _untrained(config):
         recipe = recipes.from_scratch(facts.fit, config.batch_size)
         return [_tuning("Training from scratch", facts, config, recipe, facts.fit)]
     whole = _part(facts, config) == "all"
@@ -70,16 +70,20 @@ def stages(facts, config):
     return found
 
 
+def _untrained(config):
+    return is_untrained(config.base, config.weights)
+
+
 def _part(facts, config):
     """The part of the base that trains."""
     if config.trainable != "auto":
         return config.trainable
-    whole = config.weights == "none" or facts.task.tunes_whole_base
+    whole = _untrained(config) or facts.task.tunes_whole_base
     return "all" if whole else describe_base(config.base).stage
 
 
 def _tuning(name, facts, config, recipe, examples):
-    fresh, part = config.weights == "none", _part(facts, config)
+    fresh, part = _untrained(config), _part(facts, config)
     batch_norm = config.batch_norm == "trained" or (config.batch_norm == "auto" and fresh)
     augmentation = recipe.augment if config.augment == "auto" else config.augment
     epochs = config.epochs or recipe.epochs
@@ -93,7 +97,7 @@ def fit(model, dataset, features, config):
     In the history `kept` is the share of the tuned weights that was kept, 0 for the head alone.
     """
     planned = stages(facts_of(dataset), config)
-    if config.weights == "none":
+    if _untrained(config):
         return _from_scratch(model, planned[0], dataset, features, config)
     tuning, again = planned[1], planned[2:]
     looks = sum(stage.epochs for stage in planned[1:])
@@ -132,7 +136,7 @@ def _from_scratch(model, stage, dataset, features, config):
 def _prepare(model, stage, looks, dataset, features, config):
     """Set what trains; the network to train, and what to feed it with."""
     set_trainable(model, stage.part, stage.batch_norm)
-    if config.weights == "none" and stage.batch_norm:
+    if _untrained(config) and stage.batch_norm:
         for layer in model.layers:
             if isinstance(layer, load_keras().layers.BatchNormalization):
                 layer.momentum = FRESH_MOMENTUM

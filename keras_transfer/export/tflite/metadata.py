@@ -80,7 +80,7 @@ def model_metadata(network, float_pixels):
     )
     licence = (
         f"of ImageNet weights, where it was trained from them: {BASES[spec.base].licence}"
-        if spec.base in BASES
+        if spec.base in BASES and BASES[spec.base].licence
         else ""
     )
     root = writer.table(

@@ -11,7 +11,13 @@ from keras_transfer.config import base_name
 from keras_transfer.errors import UserError, count
 from keras_transfer.inputs import InputSpec, Loaded, Modality, Tensor
 from keras_transfer.inputs.image.arrays import rgb
-from keras_transfer.inputs.image.augmentation import DRAWS, change, draw, find_augmentation
+from keras_transfer.inputs.image.augmentation import (
+    DRAWS,
+    change,
+    draw,
+    find_augmentation,
+    rotate,
+)
 from keras_transfer.inputs.image.crops import CROP, crop_key, load_crop
 from keras_transfer.inputs.image.decoders import HEIC_COMMAND, open_image
 from keras_transfer.inputs.image.in_graph import load_first, load_in_graph
@@ -39,7 +45,7 @@ class Settings:
     max_pixels: int = 200_000_000
     """An image with more pixels than this is skipped: it could be a decompression bomb."""
 
-    LIMITS = {"image_size": (32, 1024), "max_pixels": (1024, 10**10)}  # noqa: RUF012
+    LIMITS = {"image_size": (16, 1024), "max_pixels": (1024, 10**10)}  # noqa: RUF012
 
 
 def side(base, name, image_size=None):
@@ -71,6 +77,7 @@ class Image(Modality):
     loads_in_graph = True
     view_size = 1 + DRAWS
     read_anew = (CROP,)
+    rotations = 4
 
     def spec(self, base, config):
         size = side(base, base_name(config.base), config.image_size)
@@ -176,6 +183,10 @@ class Image(Modality):
     def load_view(self, reference, digest, view, spec):
         """Pixels uint8 (size, size, 3) of a part of the image."""
         return load_crop(reference, digest, view, spec.settings)
+
+    def rotate(self, tensors, steps):
+        """Against the clock, by 90 degrees a step."""
+        return [rotate(tensors[0], steps)]
 
     def view_key(self, view):
         if view and view[0] in self.read_anew:

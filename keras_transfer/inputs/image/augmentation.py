@@ -15,13 +15,18 @@ class Augmentation(NamedTuple):
     shift: float  # share of the side
     brightness: float  # share of 255
     contrast: float  # factor 1 - c .. 1 + c about the image's mean
+    stretch: float = 0.0  # share by which one axis grows and the other shrinks
+    shear: float = 0.0  # share of a row's height that it slides sideways
+    background: bool = False  # what is uncovered gets the colour of the border, else a mirror image
 
 
 AUGMENTATIONS = {
     "light": Augmentation(True, 10.0, 0.10, 0.05, 0.05, 0.10),
     "standard": Augmentation(True, 20.0, 0.20, 0.10, 0.15, 0.25),
+    # strokes on a plain ground, never mirrored: many a letter would be another one
+    "drawing": Augmentation(False, 15.0, 0.10, 0.08, 0.0, 0.0, 0.10, 0.25, True),
 }
-DRAWS = 7  # numbers that one image's change takes
+DRAWS = 9  # numbers that one image's change takes
 
 
 def find_augmentation(name):
@@ -46,22 +51,37 @@ def augment(pixels, draws, kind):
         kind: an Augmentation.
 
     Returns:
-        float32 (batch, size, size, 3), 0..255; what a turn uncovers is mirrored in.
+        float32 (batch, size, size, 3), 0..255; what a turn uncovers is mirrored in, or has the
+        colour of the border.
     """
     tf = load_tensorflow()
     shape = tf.shape(pixels)
+    if kind.background:  # moved to 0, with which what is uncovered is filled
+        ground = _border_colour(tf, pixels)
+        pixels = pixels - ground
     turned = tf.raw_ops.ImageProjectiveTransformV3(
         images=pixels,
         transforms=_transforms(tf, draws, tf.cast(shape[1], tf.float32), kind),
         output_shape=shape[1:3],
         fill_value=0.0,
         interpolation="BILINEAR",
-        fill_mode="REFLECT",
+        fill_mode="CONSTANT" if kind.background else "REFLECT",
     )
+    if kind.background:
+        turned += ground
+    if not (kind.contrast or kind.brightness):
+        return turned
     contrast = (1.0 + kind.contrast * draws[:, 5])[:, None]
     brightness = (255.0 * kind.brightness * draws[:, 6])[:, None]
     mean = tf.reduce_mean(turned, axis=(1, 2))
     return _scaled(tf, turned, contrast, mean * (1.0 - contrast) + brightness)
+
+
+def _border_colour(tf, pixels):
+    """The median of each channel along an image's border: (batch, 1, 1, 3)."""
+    sides = [pixels[:, 0], pixels[:, -1], pixels[:, 1:-1, 0], pixels[:, 1:-1, -1]]
+    border = tf.sort(tf.transpose(tf.concat(sides, axis=1), [0, 2, 1]))  # (batch, 3, around it)
+    return border[:, None, None, :, tf.shape(border)[2] // 2]
 
 
 def _scaled(tf, pixels, factor, offset):
@@ -92,15 +112,31 @@ def change(pixels, numbers, kind):
     return tf.tensor_scatter_nd_update(changed, plain, tf.gather(pixels, plain[:, 0]))
 
 
+def rotate(pixels, quarters):
+    """Images turned against the clock.
+
+    Args:
+        pixels: (batch, size, size, 3); quarters: int32 (batch,), times 90 degrees, 0..3.
+    """
+    tf = load_tensorflow()
+    quarters = quarters[:, None, None, None]
+    turned = tf.where(quarters % 2 == 1, tf.transpose(pixels, [0, 2, 1, 3]), pixels)
+    turned = tf.where((quarters == 1) | (quarters == 2), turned[:, ::-1], turned)
+    return tf.where(quarters >= 2, turned[:, :, ::-1], turned)
+
+
 def _transforms(tf, draws, size, kind):
     """Rows (a0 a1 a2 b0 b1 b2 0 0): where in the input each output pixel comes from."""
     angle = draws[:, 0] * (kind.rotation * np.pi / 180)
     scale = 1.0 + kind.zoom * draws[:, 1]
     mirror = tf.where(draws[:, 4] > 0, -1.0, 1.0) if kind.flip else tf.ones_like(angle)
-    cosine, sine = tf.cos(angle) * scale, tf.sin(angle) * scale
+    wide, tall = scale + kind.stretch * draws[:, 7], scale - kind.stretch * draws[:, 7]
+    cosine, sine = tf.cos(angle), tf.sin(angle)
+    slide = kind.shear * draws[:, 8]
     middle = (size - 1.0) / 2.0
     x, y = kind.shift * size * draws[:, 2], kind.shift * size * draws[:, 3]
-    a0, a1, b0, b1 = cosine * mirror, -sine, sine * mirror, cosine
+    a0, b0 = cosine * wide * mirror, sine * wide * mirror
+    a1, b1 = cosine * slide - sine * tall, sine * slide + cosine * tall
     a2 = middle + x - (a0 + a1) * middle  # the middle stays where it is, but for the shift
     b2 = middle + y - (b0 + b1) * middle
     zero = tf.zeros_like(angle)

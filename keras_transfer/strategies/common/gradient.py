@@ -97,7 +97,7 @@ def train_by_gradient(model, fetch, dataset, fit, select, config, plan, label):
             "shuffle": False,
             "verbose": 0,
         }
-        with _explained(plan):
+        with explained(plan.batch_size, "Take --batch-size auto, or a smaller number"):
             model.fit(batches, callbacks=[callback], **settings)
     keeper.restore()
     history = [{**row, "selected": row["epoch"] == keeper.best} for row in keeper.history]
@@ -105,14 +105,17 @@ def train_by_gradient(model, fetch, dataset, fit, select, config, plan, label):
 
 
 @contextlib.contextmanager
-def _explained(plan):
-    """Say in a line what TensorFlow says in pages: files that are gone, too little memory."""
+def explained(batch_size, advice):
+    """Say in a line what TensorFlow says in pages: files that are gone, too little memory.
+
+    Args:
+        batch_size: examples a step; advice: where a step does not fit into memory.
+    """
     errors = load_tensorflow().errors
     try:
         yield
     except errors.ResourceExhaustedError as error:
-        found = f"{plan.batch_size} examples a step"
-        advice = "Take --batch-size auto, or a smaller number"
+        found = f"{batch_size} examples a step"
         raise UserError("a training step does not fit into memory", found, advice) from error
     except errors.OpError as error:
         # what Python raises inside of tf.data comes as an error without a kind

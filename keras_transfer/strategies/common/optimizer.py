@@ -28,6 +28,13 @@ def adam(rate):
     return kind(rate, global_clipnorm=CLIP_NORM)
 
 
+def scaled_adam(rate):
+    """The same for a loop of one's own: under mixed_float16 with the loss scaled, as by `fit`."""
+    keras = load_keras()
+    narrow = keras.config.dtype_policy().compute_dtype == "float16"
+    return keras.optimizers.LossScaleOptimizer(adam(rate)) if narrow else adam(rate)
+
+
 @functools.cache
 def _mirrored_adam():
     """Adam for a MirroredStrategy, with the same steps as on one device."""
