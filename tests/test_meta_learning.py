@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from keras_transfer.backend import load_keras, load_tensorflow
 from keras_transfer.bases.build import build_base
 from keras_transfer.config import make_config
-from keras_transfer.data.dataset import make_dataset
+from keras_transfer.data.class_splits import divide
+from keras_transfer.data.dataset import dataset_of_new_classes, draw_holdout, make_dataset
 from keras_transfer.data.episode_batches import ClassPool, Episode, class_pool, episode_batches
 from keras_transfer.data.examples import read_examples
 from keras_transfer.data.raw_inputs import RawInputs
@@ -336,8 +337,12 @@ def with_classes_of_val():
     labels = [f"{k} {p}" for k, p in zip(dataset.examples.table["label"], parity, strict=True)]
     splits = np.where(dataset.targets == 2, "val", "train")
     table = dataset.examples.table.assign(label=labels, split=splits)
+    config = make_config(split_by="class")
+    examples, new_classes = divide(replace(dataset.examples, table=table), config)
+    labels = list(examples.table["label"])
     task = make_task("classification", labels, np.ones(len(labels), bool))
-    return make_dataset(replace(dataset.examples, table=table), task, dataset.holdout)
+    holdout = draw_holdout(examples.table, task, 0)
+    return replace(make_dataset(examples, task, holdout), new_classes=new_classes)
 
 
 STORED = {"base": SMALL, "weights": "none", "trainable": "block_16", "augment": "light", "views": 2}
@@ -353,7 +358,7 @@ STORED = {"base": SMALL, "weights": "none", "trainable": "block_16", "augment": 
 )
 def test_classes_of_val_that_train_lacks_select(strategy, knobs):
     dataset = with_classes_of_val()
-    pool = val_pool(dataset, Episode(3, 1, 2, 4))
+    pool = val_pool(dataset_of_new_classes(dataset, "val"), Episode(3, 1, 2, 4))
     assert (pool.episode.ways, pool.episode.rotations) == (2, 1)
     asked = {"ways": 3, "queries": 2, "train_episodes": 250}
     fitted = fitted_with(dataset, strategy, **asked, **knobs)
@@ -361,7 +366,9 @@ def test_classes_of_val_that_train_lacks_select(strategy, knobs):
     best = [row for row in fitted.history if row["selected"]]
     assert len(best) == 1
     assert best[0]["val_accuracy"] == max(row["val_accuracy"] for row in fitted.history)
-    assert val_pool(tiny_dataset(per_kind=3), Episode(3, 1, 2)) is None
+    assert (
+        val_pool(dataset_of_new_classes(tiny_dataset(per_kind=3), "val"), Episode(3, 1, 2)) is None
+    )
 
 
 def test_episodes_from_files_are_those_from_memory(tmp_path):

@@ -34,8 +34,8 @@ from keras_transfer.strategies.common.episodes import (
     EpisodeSettings,
     check_settings,
     episode_stage,
+    episode_training,
     finish,
-    prepare,
 )
 from keras_transfer.strategies.common.optimizer import adam, warm_cosine
 from keras_transfer.strategies.common.prototypes import episode_scores
@@ -90,7 +90,7 @@ def meta_train(model, dataset, features, config):
     if load_keras().config.dtype_policy().compute_dtype != "float32":
         found = f"--precision {config.precision} on this machine"
         raise UserError("gradients of gradients need float32", found, "Take --precision float32")
-    training = prepare(model, dataset, features, config, stages(None, config)[0], WAYS)
+    training = episode_training(model, dataset, features, config, stages(None, config)[0], WAYS)
     rate = warm_cosine(training.rate, training.steps)
     learner = MamlLearner(training.network, training.pool.episode, config, adam(rate))
     norms = trained_norms(training.network)

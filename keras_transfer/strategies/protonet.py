@@ -21,8 +21,8 @@ from keras_transfer.strategies.common.episodes import (
     EpisodeSettings,
     check_settings,
     episode_stage,
+    episode_training,
     finish,
-    prepare,
 )
 from keras_transfer.strategies.common.optimizer import scaled_adam, warm_cosine
 from keras_transfer.strategies.common.prototypes import episode_scores, prototype_logits
@@ -47,7 +47,7 @@ def stages(facts, config):
 
 def fit(model, dataset, features, config):
     """Train the part of the base that `config.trainable` names; the head becomes class means."""
-    training = prepare(model, dataset, features, config, stages(None, config)[0], WAYS)
+    training = episode_training(model, dataset, features, config, stages(None, config)[0], WAYS)
     learner = PrototypeLearner(training, warm_cosine(training.rate, training.steps))
     history = train_on_episodes(learner, training, dataset, config)
     return finish(model, training, dataset, history)

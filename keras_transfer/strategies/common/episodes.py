@@ -110,7 +110,7 @@ def episode_stage(config, ways):
     return Stage(LABEL, part, batch_norm, views, config.episodes_a_step * each, steps)
 
 
-def prepare(model, dataset, features, config, stage, ways):
+def episode_training(model, dataset, features, config, stage, ways):
     """Set what trains in `model`; the EpisodeTraining of a Stage.
 
     Args:
