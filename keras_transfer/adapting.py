@@ -50,6 +50,7 @@ def adapted_config(model, add=False, **knobs):
         "pooling": earlier.pooling,
         "modality": earlier.modality,
         "strategy": "few_shot",
+        "method": getattr(earlier, "method", "ridge"),  # what its base was trained for
         "keep_classes": folder if add else "",
     }
     modality = vars(find_in("inputs", "modality", earlier.modality)).get("Settings")

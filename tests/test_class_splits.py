@@ -111,13 +111,21 @@ def test_a_run_is_scored_by_episodes_on_classes_that_it_never_saw(tmp_path, stra
     assert run.metrics["splits"]["train"]["n"] == 32
     found = run.metrics["episodes"]["test"]
     assert found["ways"] == found["classes"] == 2
-    assert set(found["shots"]) == {"1", "5"}
+    assert set(found["shots"]) == {"1", "2", "5"}
     assert found["shots"]["5"]["accuracy"]["value"] > 0.5
     splits = read_splits(Run.open(run.folder).folder)
     new = splits[splits["split"] == "test"]
     assert len(new) == 16
     assert not set(new["label"]) & set(run.classes)
     assert set(new["role"]) == {""}
+
+
+def test_the_report_shows_new_classes(tmp_path):
+    run = transfer(coloured(), out=tmp_path / "run", **{**QUICK, "report": True})
+    page = (run.folder / "report.html").read_text()
+    assert "Accuracy on new classes" in page
+    assert "2 of its 2 classes" in page
+    assert 'id="new-classes"' in page
 
 
 def test_several_labels_an_example_cannot_be_split_by_class(tmp_path):

@@ -17,8 +17,9 @@ class AdaptArguments(Talk):
     """The examples, as for train; one of each class is enough."""
     add: bool = False
     """Predict the classes of the earlier run as well; no example of them is needed."""
-    method: Literal["ridge", "prototypes", "cosine"] = "ridge"
-    """How the head is found, as of train --strategy few_shot."""
+    method: Literal["ridge", "prototypes", "cosine", "nearest_mean"] | None = None
+    """How the head is found, as of train --strategy few_shot; by default as the base was trained
+    for: nearest_mean of a meta-trained one, else ridge."""
     views: int | None = None
     """Views of each example that are averaged, the plain one included; by default 3."""
     out: str | None = None
@@ -44,6 +45,8 @@ def main(arguments=None):
 
         talk = Talk.__dataclass_fields__
         knobs = {name: value for name, value in vars(asked).items() if name not in talk}
+        if asked.method is None:
+            del knobs["method"]
         run = adapt(**knobs, quiet=asked.quiet)
         print(json.dumps(run.metrics, indent=2) if asked.json else summarise(run))
         files = run.certificate.get("files", {}).values()

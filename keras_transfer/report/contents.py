@@ -10,6 +10,7 @@ from keras_transfer.model.keras_file import read_spec
 from keras_transfer.report.data import read_data
 from keras_transfer.report.doubt import describe_doubt
 from keras_transfer.report.examples import Gallery
+from keras_transfer.report.new_classes import describe_new_classes
 from keras_transfer.report.summary import Facts, summarise
 from keras_transfer.report.tables import (
     command,
@@ -74,11 +75,14 @@ def _facts(run, metrics, task, data):
 
 def _numbers(run, splits, headline):
     split, scores = list(splits.items())[-1]
+    new_classes = describe_new_classes(run.metrics.get("episodes"))
     return {
         "split": split,
         "scores": score_table(splits, headline),
         "parts": part_tables(scores),
         "doubt": describe_doubt(run.reliability, splits),
+        "new_classes": new_classes,
+        "shots": _drawn(new_classes.figure) if new_classes else None,
         "exports": export_table(run.certificate, headline),
     }
 

@@ -13,6 +13,8 @@ from keras_transfer.model.pooled import has_pooled_features, pooled_features
 from keras_transfer.strategies.common.closed_form import fit_closed_form
 from keras_transfer.tasks import find_task
 
+SHOTS = (1, 2, 5, 10)  # of a run's own scores
+
 
 class Embedding(NamedTuple):
     """A network from raw inputs to features, and what it knows.
@@ -119,7 +121,7 @@ def score_new_classes(model, dataset, features, config):
 
 def fitting_settings(counts, seed):
     """The EpisodeSettings that classes with so many examples allow; None for none."""
-    usual = EpisodeSettings(seed=seed)
+    usual = EpisodeSettings(shots=SHOTS, seed=seed)
     ways = min(usual.ways, int((counts >= 2).sum()))
     if ways < 2:
         return None

@@ -32,9 +32,10 @@ from keras_transfer.strategies.common.unseen import out_of_fold
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    method: Literal["ridge", "prototypes", "cosine"] = "ridge"
-    """How few_shot finds its head: ridge regression on features of length 1, the nearest class
-    mean, or the class mean at the smallest angle."""
+    method: Literal["ridge", "prototypes", "cosine", "nearest_mean"] = "ridge"
+    """How few_shot finds its head: ridge regression on features of length 1; the nearest mean of a
+    class's centred features of length 1, or that at the smallest angle; or the nearest mean of
+    features as they are, for bases that protonet trained."""
     keep_classes: str = ""
     """A run whose classes are predicted as well, learned from features that it kept; --weights has
     to name it too."""
