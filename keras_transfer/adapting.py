@@ -29,12 +29,8 @@ def adapt(model, data, *, add=False, out=None, overwrite=False, quiet=False, **k
 
     spec = IN_MEMORY if is_in_memory(data) else str(data)
     config = adapted_config(model, add, data=spec, **knobs)
-    before = progress.QUIET
-    progress.set_quiet(quiet)
-    try:
+    with progress.quietly(quiet):
         return run_transfer(config, data, out, overwrite)
-    finally:
-        progress.set_quiet(before)
 
 
 def adapted_config(model, add=False, **knobs):

@@ -18,6 +18,17 @@ def set_quiet(quiet):
 
 
 @contextlib.contextmanager
+def quietly(quiet):
+    """No progress and no remarks meanwhile, where `quiet`; afterwards as it was before."""
+    before = QUIET
+    set_quiet(quiet)
+    try:
+        yield
+    finally:
+        set_quiet(before)
+
+
+@contextlib.contextmanager
 def logged(path):
     """Write every line meanwhile to the file `path` too, quiet or not."""
     global LOG

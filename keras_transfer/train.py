@@ -36,12 +36,8 @@ def transfer(data="demo", *, out=None, overwrite=False, quiet=False, **knobs):
     from keras_transfer.data.sources.specs import is_in_memory
 
     config = make_config(data=IN_MEMORY if is_in_memory(data) else str(data), **knobs)
-    before = progress.QUIET
-    progress.set_quiet(quiet)
-    try:
+    with progress.quietly(quiet):
         return run_transfer(config, data, out, overwrite)
-    finally:
-        progress.set_quiet(before)
 
 
 def run_transfer(config, data, out=None, overwrite=False):
