@@ -27,7 +27,8 @@ def check_labels(table, task, least=2, alone=True):
     """
     in_train = table["split"].isin(("train", "")).to_numpy()
     if in_train.sum() < (2 if alone else 1):
-        found = ", ".join(f"{n} in {split}" for split, n in table["split"].value_counts().items())
+        counts = table["split"].value_counts()
+        found = ", ".join(f"{n} in {split or 'no split yet'}" for split, n in counts.items())
         raise UserError("no examples to train on", found or "an empty table", "Add a split train")
     task.check(list(table["label"]), in_train, list(table["split"]), least, alone)
 
