@@ -164,6 +164,7 @@ def test_the_command_gives_json(tmp_path, capsys, monkeypatch, method):
         ("--data demo", "--model, or --base"),
         ("--data demo --base vgg16", "predicts no classes"),
         ("--data demo --base vgg16 --model x --episodes 5", "both"),
+        ("--data demo --base efficientnet_lite0 --episodes 0", "--episodes"),
         ("--data demo --base efficientnet_lite0 --episodes 5 --views 0", "--views"),
     ],
 )

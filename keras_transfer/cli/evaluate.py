@@ -38,8 +38,8 @@ class EvaluateArguments(Talk):
     """How an episode's head is found; by default the run's own, else ridge."""
     views: int = 1
     """Views of each example that are averaged in episodes, the plain one included."""
-    augment: str = "crop"
-    """What those views are."""
+    augment: Literal["crop", "light", "standard", "drawing"] = "crop"
+    """What those views are, as of train."""
 
 
 def main(arguments=None):
@@ -48,7 +48,7 @@ def main(arguments=None):
     def work(asked):
         check_seed(asked.seed)
         _check(asked)
-        (_print_episodes if asked.episodes else _print_scores)(asked)
+        (_print_scores if asked.episodes is None else _print_episodes)(asked)
 
     return run_guarded(work, EvaluateArguments, "keras-transfer evaluate", arguments)
 

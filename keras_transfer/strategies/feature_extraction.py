@@ -44,9 +44,14 @@ def check(config):
             f"--augment {config.augment}",
             "Leave --augment out, or take --strategy fine_tuning",
         )
+    check_frozen(config)
+
+
+def check_frozen(config):
+    """Refuse a part to train, for a strategy that trains none."""
     if config.trainable not in ("auto", "none"):
         raise UserError(
-            "--strategy feature_extraction keeps the whole base as it is",
+            f"--strategy {config.strategy} keeps the whole base as it is",
             f"--trainable {config.trainable}",
             "Take --strategy fine_tuning",
         )

@@ -28,6 +28,7 @@ from keras_transfer.strategies.common.kept_classes import (
 )
 from keras_transfer.strategies.common.solvers import softmax
 from keras_transfer.strategies.common.unseen import out_of_fold
+from keras_transfer.strategies.feature_extraction import check_frozen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +64,7 @@ def check(config):
         found = f"--keep-classes {config.keep_classes}, --weights {config.weights}"
         advice = "Name that run in both, or take keras-transfer adapt"
         raise UserError("features that a run kept are those of its own base", found, advice)
-    if config.trainable not in ("auto", "none"):
-        raise UserError(
-            "--strategy few_shot keeps the whole base as it is",
-            f"--trainable {config.trainable}",
-            "Take --strategy fine_tuning",
-        )
+    check_frozen(config)
 
 
 def stages(facts, config):

@@ -13,12 +13,11 @@ from keras_transfer import progress
 from keras_transfer.backend import load_keras
 from keras_transfer.bases.build import describe_base, is_untrained
 from keras_transfer.errors import UserError
-from keras_transfer.inputs import find_modality
 from keras_transfer.model.trainable import set_trainable
 from keras_transfer.strategies import Fitted, Stage, facts_of
 from keras_transfer.strategies.common import recipes
 from keras_transfer.strategies.common.gradient import predict_inputs, schedule, train_by_gradient
-from keras_transfer.strategies.common.inputs import inputs_of, views_of
+from keras_transfer.strategies.common.inputs import check_views, inputs_of, views_of
 from keras_transfer.strategies.common.judging import clearly_better, judge_indices
 from keras_transfer.strategies.common.rate_test import Training, enough_views, narrowed
 from keras_transfer.strategies.common.unseen import on_holdout
@@ -42,12 +41,7 @@ def check(config):
             "--trainable none",
             "Name a part, or take --strategy feature_extraction",
         )
-    if config.augment in find_modality(config.modality).read_anew:
-        raise UserError(
-            "such views are for frozen bases: each reads the example anew",
-            f"--augment {config.augment}",
-            "Take light or standard",
-        )
+    check_views(config)
 
 
 def stages(facts, config):

@@ -31,7 +31,7 @@ from keras_transfer.strategies.common.batch_statistics import (
 )
 from keras_transfer.strategies.common.episode_loop import train_on_episodes
 from keras_transfer.strategies.common.episodes import (
-    EpisodeSettings,
+    MetaLearningSettings,
     check_settings,
     episode_stage,
     episode_training,
@@ -44,7 +44,7 @@ WAYS = 5  # an adapted head is made for so many
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(EpisodeSettings):
+class Settings(MetaLearningSettings):
     queries: int = 5
     """Examples of each class of an episode to be asked about."""
     train_episodes: int = 12_000

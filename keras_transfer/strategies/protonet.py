@@ -18,7 +18,7 @@ from keras_transfer.model.pooled import pooled_features
 from keras_transfer.runtimes.keras import pack_inputs
 from keras_transfer.strategies.common.episode_loop import train_on_episodes
 from keras_transfer.strategies.common.episodes import (
-    EpisodeSettings,
+    MetaLearningSettings,
     check_settings,
     episode_stage,
     episode_training,
@@ -31,7 +31,7 @@ WAYS = 30  # more than will be asked for at a time: the authors found it to help
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(EpisodeSettings):
+class Settings(MetaLearningSettings):
     pass
 
 

@@ -17,7 +17,12 @@ from keras_transfer.model.trainable import set_trainable
 from keras_transfer.strategies import Fitted, Stage
 from keras_transfer.strategies.common.batch_statistics import estimate_statistics
 from keras_transfer.strategies.common.gradient import predict_inputs
-from keras_transfer.strategies.common.inputs import StoredInputs, inputs_of, views_of
+from keras_transfer.strategies.common.inputs import (
+    StoredInputs,
+    check_views,
+    inputs_of,
+    views_of,
+)
 from keras_transfer.strategies.common.prototypes import prototype_head
 from keras_transfer.strategies.common.recipes import MOST_VIEWS
 
@@ -36,7 +41,7 @@ MEANINGLESS = {  # knob: its value where it is not asked for
 
 
 @dataclass(frozen=True, kw_only=True)
-class EpisodeSettings:
+class MetaLearningSettings:
     """Settings of all strategies that train on episodes."""
 
     ways: int | None = None
@@ -94,6 +99,7 @@ def check_settings(config):
     if config.trainable == "none":
         advice = "Name a part, or take --strategy feature_extraction"
         raise UserError("meta-learning trains the base", "--trainable none", advice)
+    check_views(config)
 
 
 def episode_stage(config, ways):

@@ -10,8 +10,10 @@ from keras_transfer import progress
 from keras_transfer.backend import device_count
 from keras_transfer.data.pipeline import arrays_source, training_batches
 from keras_transfer.data.raw_inputs import RawInputs, turns
+from keras_transfer.errors import UserError
 from keras_transfer.features.places import NoRoomError
 from keras_transfer.features.plan import plan_storing
+from keras_transfer.inputs import find_modality
 from keras_transfer.inputs.common.arrays import take
 from keras_transfer.model.cut import cut
 from keras_transfer.runtimes.keras import input_dtype
@@ -23,6 +25,16 @@ def views_of(augmentation, config, recommended):
         return [None]
     count = config.views or recommended
     return [None, *((augmentation, config.seed, number) for number in range(1, count))]
+
+
+def check_views(config):
+    """Refuse views that read each example anew for a training that may be fed without the store."""
+    if config.augment in find_modality(config.modality).read_anew:
+        raise UserError(
+            "such views are for frozen bases: each reads the example anew",
+            f"--augment {config.augment}",
+            "Take light or standard",
+        )
 
 
 class StoredInputs:

@@ -3,9 +3,9 @@
 import numpy as np
 
 from keras_transfer.backend import load_tensorflow
+from keras_transfer.strategies.common.closed_form import ClosedForm, fit_closed_form
+from keras_transfer.strategies.common.solvers import softmax
 from keras_transfer.strategies.common.temperature import fit_temperature
-
-NEVER = 1e4  # that far below the others, the logit of a class without training examples
 
 
 def prototype_logits(features, shots):
@@ -35,27 +35,20 @@ def episode_scores(logits):
 
 
 def prototype_head(features, numbers, task):
-    """(kernel (f, k), bias (k,)) of the linear layer whose largest logit is the nearest class mean.
+    """The ClosedForm head of nearest class means, its logits divided by a temperature.
 
-    It is 2 m.x - |m|^2 = |x|^2 - |x - m|^2, divided by the temperature that fits best where an
-    example does not count in the mean of its own class.
+    It is the temperature that fits best where an example does not count in the mean of its own
+    class.
 
     Args:
         features: float (n, f) of training examples; numbers: of their classes, int (n,).
-        task: one of `tasks`, with k outputs; a class without examples is never predicted.
+        task: one of `tasks`; each of its classes has an example.
     """
-    features, total = features.astype(np.float64), len(task.outputs)
-    counts = np.bincount(numbers, minlength=total)
-    sums = np.zeros((total, features.shape[1]))
-    np.add.at(sums, numbers, features)
-    means = sums / np.maximum(counts, 1)[:, None]
-    kernel, bias = 2.0 * means.T, -np.square(means).sum(axis=1)
-    logits = features @ kernel + bias - np.square(features).sum(axis=1)[:, None]
+    features, counts = features.astype(np.float64), np.bincount(numbers)
+    head = fit_closed_form(features, numbers, len(task.outputs), "nearest_mean")
+    distances = np.square(features).sum(axis=1)[:, None] - head.logits(features)
     rows, own = np.arange(len(features)), counts[numbers]
     # without itself, the mean of its class is so much farther away
-    logits[rows, numbers] *= (own / np.maximum(own - 1, 1)) ** 2
-    logits[:, counts == 0] = -np.inf
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    temperature = fit_temperature(task, numbers, powers / powers.sum(axis=1, keepdims=True))
-    bias[counts == 0] = bias.min() - NEVER
-    return kernel / temperature, bias / temperature
+    distances[rows, numbers] *= (own / np.maximum(own - 1, 1)) ** 2
+    temperature = fit_temperature(task, numbers, softmax(-distances))
+    return ClosedForm(head.kernel / temperature, head.bias / temperature)
