@@ -38,7 +38,7 @@ class TrainConfig:
     """feature_extraction trains a head on the frozen base; fine_tuning then trains part of the
     base too, and keeps half of that, or all or none of it where that is clearly better; few_shot
     is for a handful of examples a class; protonet and maml train a base on episodes, for classes
-    to come of which there are few examples."""
+    to come of which there are few examples; auto takes one by how many labels there are."""
     task: str = "auto"
     """What is predicted; auto reads it off the labels."""
     trainable: str = "auto"
@@ -182,8 +182,8 @@ def config_class(parent=TrainConfig, **named):
     """`parent` with the settings of the strategy, task and modality that are `named`.
 
     Args:
-        named: strategy, task, modality; those that are missing are as in TrainConfig. Of `auto`,
-            which may turn out to be any, the settings of all join.
+        named: strategy, task, modality; those that are missing are as in TrainConfig. Of
+            `--task auto`, which may turn out to be any, the settings of all join.
     """
     defaults = {f.name: f.default for f in dataclasses.fields(TrainConfig)}
     asked = tuple(named.get(kind) or defaults[kind] for kind in ROOMS)
@@ -194,7 +194,8 @@ def config_class(parent=TrainConfig, **named):
 def _config_class(parent, asked):
     parts = []
     for (kind, room), name in zip(ROOMS.items(), asked, strict=True):
-        for known in names_in(room) if name == "auto" else (name,):
+        several = name == "auto" and name not in names_in(room)
+        for known in names_in(room) if several else (name,):
             settings = getattr(find_in(room, kind, known), "Settings", None)
             parts += [settings] if settings else []
     # the parent's own come first in `--help`: fields are taken from the last parent on

@@ -45,6 +45,7 @@ def run_range_test(config, data, out=None, overwrite=False):
     from keras_transfer.features.store import open_store
     from keras_transfer.model.factory import build_for
     from keras_transfer.report.learning_rate import facts_of_test
+    from keras_transfer.strategies import settle_strategy
     from keras_transfer.strategies.common.batch_size import settle_batch_size
     from keras_transfer.strategies.common.rate_test import range_test
     from keras_transfer.train import check
@@ -53,6 +54,7 @@ def run_range_test(config, data, out=None, overwrite=False):
     spec = check(config)
     config = replace(config, tensorboard=None)  # for runs alone
     source = read_source(data, config.task, config.modality)
+    config = settle_strategy(config, source)
     training_of = check_trains(config, source.task)
     dataset = read_dataset(source, spec, config)
     features = open_store(config.cache_features, config.feature_precision)

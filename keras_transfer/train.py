@@ -58,7 +58,7 @@ def run_transfer(config, data, out=None, overwrite=False):
             write_results,
         )
         from keras_transfer.run.scoring import score_model
-        from keras_transfer.strategies import find_strategy, prepare_dataset
+        from keras_transfer.strategies import find_strategy, prepare_dataset, settle_strategy
         from keras_transfer.strategies.common.batch_size import settle_batch_size
         from keras_transfer.strategies.common.reliability import settle
         from keras_transfer.strategies.common.tensorboard import with_own_folder, write_scores
@@ -66,6 +66,7 @@ def run_transfer(config, data, out=None, overwrite=False):
         spec = check(config)
         check_target(out, overwrite)
         source = read_source(data, config.task, config.modality)
+        config = settle_strategy(config, source)
         dataset = prepare_dataset(read_dataset(source, spec, config), config)
     features = open_store(config.cache_features, config.feature_precision)
     target = choose_target(out, source.name, config)

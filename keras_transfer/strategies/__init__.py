@@ -5,6 +5,7 @@
 
 - `check(config)`, which refuses settings without a meaning;
 - a frozen dataclass `Settings`, whose fields join the flags where it is named;
+- `settle(config, table, task) -> config`, where labels decide which strategy it becomes;
 - `prepare(dataset, config) -> Dataset`, where it predicts more classes than the data has;
 - `first_training(model, dataset, features, config) -> rate_test.Training`, for
   `--find-learning-rate`.
@@ -13,6 +14,7 @@
 from typing import Any, NamedTuple
 
 from keras_transfer.config import find_in
+from keras_transfer.tasks import find_task
 
 
 class Unseen(NamedTuple):
@@ -103,6 +105,12 @@ def facts_of(dataset):
 def find_strategy(name):
     """The module of the strategy called `name`; an unknown name is a UserError."""
     return find_in("strategies", "strategy", name)
+
+
+def settle_strategy(config, source):
+    """The TrainConfig for the labels of a `data.sources.specs.Source`: auto becomes a strategy."""
+    settle = getattr(find_strategy(config.strategy), "settle", None)
+    return settle(config, source.table, find_task(source.task)) if settle else config
 
 
 def prepare_dataset(dataset, config):

@@ -16,7 +16,7 @@ from keras_transfer.features.store import open_store
 from keras_transfer.model.cut import cut
 from keras_transfer.model.factory import build_for
 from keras_transfer.model.trainable import set_trainable
-from keras_transfer.strategies import Facts, find_strategy
+from keras_transfer.strategies import Facts, find_strategy, settle_strategy
 from keras_transfer.strategies.common.batch_size import settle_batch_size
 from keras_transfer.tasks import find_task
 
@@ -29,7 +29,9 @@ def plan_run(data, config, spec):
     No run is begun. Times are from a batch of the examples on this machine as it is now; a
     faster runtime than Keras, and features that are stored already, make them shorter.
     """
-    source = with_class_splits(read_source(data, config.task, config.modality), config)
+    source = read_source(data, config.task, config.modality)
+    config = settle_strategy(config, source)
+    source = with_class_splits(source, config)
     source = replace(source, table=learned_table(source.table, config).reset_index(drop=True))
     alone = not config.keeps_classes
     check_labels(source.table, find_task(source.task), config.LEAST_EXAMPLES, alone)

@@ -20,6 +20,42 @@ BATCH_SIZE = 32
 SMALL_SET = 1000  # training examples; fewer are tuned on in batches so small ...
 SMALL_BATCH = 8
 SMALL_STEPS = 240  # ... and at least so many steps: as good as 180 of 32, for half the work
+FEW = 20  # training examples a class; with fewer tuning a base brought nothing (docs/results.md)
+
+
+class LabelFacts(NamedTuple):
+    """What is known of labels before an example is read.
+
+    Attributes:
+        typical: training examples of a class, the median; all of them where there are no classes.
+        rarest: training examples of the rarest class.
+        exclusive: whether each example has one class.
+    """
+
+    typical: int
+    rarest: int
+    exclusive: bool
+
+
+def strategies_for(facts, pretrained=True, new_classes=False):
+    """([names of strategies, the most promising first], the reason), for `--strategy auto`.
+
+    The rule follows from the table "Few labels" in docs/results.md.
+
+    Args:
+        facts: LabelFacts; pretrained: whether the base is.
+        new_classes: whether it will be asked about classes that are not in train.
+    """
+    if not pretrained:
+        if new_classes and facts.exclusive:
+            return ["protonet", "fine_tuning"], "an untrained base, and classes to come"
+        return ["fine_tuning", "protonet"], "an untrained base"
+    if facts.exclusive and facts.rarest < 2:
+        return ["few_shot"], "a class with a single example"
+    frozen = ["few_shot", "feature_extraction"] if facts.exclusive else ["feature_extraction"]
+    if facts.typical < FEW:
+        return [*frozen, "fine_tuning"], f"fewer than {FEW} training examples a class"
+    return ["fine_tuning", *reversed(frozen)], f"{FEW} training examples a class or more"
 
 
 def _enough_epochs(examples, batch_size, least, least_steps=LEAST_STEPS):
