@@ -125,9 +125,9 @@ class TrainConfig:
     ALL_TRAIN_BELOW = 0  # examples of the rarest class under which no test set is drawn
 
     @property
-    def keeps_classes(self):
-        """Whether classes of an earlier run are predicted as well."""
-        return False
+    def kept_classes(self):
+        """Names of the classes of an earlier run that are predicted as well."""
+        return ()
 
     def __post_init__(self):
         for knob, (low, high) in limits_of(type(self)).items():

@@ -49,7 +49,7 @@ def run_transfer(config, data, out=None, overwrite=False):
         from keras_transfer.data.sources.specs import read_source
         from keras_transfer.features.store import open_store
         from keras_transfer.model.factory import build_for, copy_model
-        from keras_transfer.run.episodes import score_new_classes
+        from keras_transfer.run.new_classes import score_new_classes, write_drawn
         from keras_transfer.run.recording import (
             finish,
             recording,
@@ -85,12 +85,13 @@ def run_transfer(config, data, out=None, overwrite=False):
             with clock("evaluate"):
                 reliability = settle(fitted, dataset, features, config)
                 scores, found = score_model(fitted, dataset, features, reliability, config.seed)
-                episodes = score_new_classes(fitted.model, dataset, features, config)
+                episodes, drawn = score_new_classes(fitted.model, dataset, features, config)
         # features of val and test are computed when they are asked for
         clock.move("evaluate", "extract", features.seconds - clock.seconds["extract"])
         with clock("write"):
             model_spec = spec_of(dataset, base_name(config.base), reliability.thresholds)
             write_results(run, fitted, model_spec, dataset, found, reliability)
+            write_drawn(run, drawn)
             write_scores(watched.tensorboard, scores)
         with clock("export"):
             if config.export:
@@ -165,9 +166,11 @@ def report(run, dataset, model):
     from keras_transfer.explain import quick_maps
     from keras_transfer.report.html import write_report
 
-    examples = dataset.examples
-    names = examples.table["shown"]
-    references = {name: examples.reference(index) for index, name in enumerate(names)}
+    references = {
+        name: examples.reference(index)
+        for examples in (dataset.examples, *dataset.new_classes.values())
+        for index, name in enumerate(examples.table["shown"])
+    }
     write_report(run, references, quick_maps(model))
 
 

@@ -10,7 +10,7 @@ from keras_transfer.errors import UserError
 from keras_transfer.model.pooled import pooled_features
 from keras_transfer.model.training_features import read_training_features
 from keras_transfer.run.folder import Run
-from tests.support.drawing import KINDS, draw
+from tests.support.drawing import KINDS, draw, plant_classes
 from tests.test_few_shot import drawn
 
 OLD, NEW = KINDS[:-1], KINDS[-1:]
@@ -48,6 +48,14 @@ def test_a_class_is_added_without_an_image_of_the_others(earlier, tmp_path):
     assert "are predicted right in cross-validation" in (run.folder / "log.txt").read_text()
     again = kt.adapt(run.folder, drawn(1, NEW), add=True, out=tmp_path / "again", **QUICK)
     assert again.classes == run.classes
+
+
+def test_a_test_set_may_hold_the_earlier_classes_that_train_lacks(earlier, tmp_path):
+    place = plant_classes(tmp_path, {"train": 4}, name="few", kinds=NEW)
+    plant_classes(tmp_path, {"test": 5}, name="few")
+    run = kt.adapt(earlier.folder, place, add=True, out=tmp_path / "more", **QUICK)
+    assert run.metrics["splits"]["test"]["n"] == 5 * len(KINDS)
+    assert sorted(set(run.predictions["label"])) == sorted(KINDS)
 
 
 def test_a_run_with_classes_of_before_is_read_again_and_exported(earlier, tmp_path):

@@ -1,5 +1,7 @@
 """Splits by class: no class, no group of classes on two sides; episodes score the new ones."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -126,6 +128,28 @@ def test_the_report_shows_new_classes(tmp_path):
     assert "Accuracy on new classes" in page
     assert "2 of its 2 classes" in page
     assert 'id="new-classes"' in page
+    drawn = json.loads((run.folder / "episodes.json").read_text())["test"]
+    assert len(drawn) == 3
+    for classes in drawn:
+        names = [row["class"] for row in classes]
+        assert not set(names) & set(run.classes)
+        for row in classes:
+            asked = [query["path"] for query in row["queries"]]
+            assert len({*row["support"], *asked}) == len(row["support"]) + len(asked) == 1 + 3
+            assert {query["predicted"] for query in row["queries"]} <= set(names)
+    episodes = page[page.index("Episode 1") : page.index("How it learned")]
+    assert episodes.count("<img") >= 3 * 2 * 4
+    predicted = [q["predicted"] for row in drawn[0] for q in row["queries"]]
+    assert all(f">{name}</figcaption>" in episodes for name in predicted)
+
+
+def test_without_its_examples_the_report_shows_no_episodes(tmp_path):
+    from keras_transfer.report.html import render
+
+    run = transfer(coloured(), out=tmp_path / "run", **QUICK)  # arrays in memory
+    page = render(Run.open(run.folder))
+    assert "Accuracy on new classes" in page
+    assert "Episode 1" not in page
 
 
 def test_several_labels_an_example_cannot_be_split_by_class(tmp_path):

@@ -166,6 +166,8 @@ def test_the_command_gives_json(tmp_path, capsys, monkeypatch, method):
         ("--data demo --base vgg16 --model x --episodes 5", "both"),
         ("--data demo --base efficientnet_lite0 --episodes 0", "--episodes"),
         ("--data demo --base efficientnet_lite0 --episodes 5 --views 0", "--views"),
+        ("--data demo --model x --ways 3", "--ways is for --episodes"),
+        ("--data demo --model x --shots 1", "--shots is for --episodes"),
     ],
 )
 def test_what_does_not_go_together_is_refused(asked, word, capsys):

@@ -61,8 +61,17 @@ def _check(asked):
     if asked.base and asked.episodes is None:
         advice = "Add --episodes 1000, or train a model first"
         raise UserError("a base alone predicts no classes", f"--base {asked.base}", advice)
+    if asked.episodes is None:
+        _check_no_episodes(asked)
     if not 1 <= asked.views <= 64:
         raise UserError("--views is out of range", asked.views, "Allowed: 1 to 64")
+
+
+def _check_no_episodes(asked):
+    """Refuse settings of episodes where none are asked for."""
+    for name in ("ways", "shots", "queries", "method", "views", "augment"):
+        if getattr(asked, name) != getattr(EvaluateArguments, name):
+            raise UserError(f"--{name} is for --episodes", getattr(asked, name), "Add --episodes")
 
 
 def _print_scores(asked):

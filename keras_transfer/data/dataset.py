@@ -138,9 +138,9 @@ def read_dataset(source, spec, config):
     """
     task = find_task(source.task)
     source = with_class_splits(source, config)
-    least, alone = config.LEAST_EXAMPLES, not config.keeps_classes
+    least, kept = config.LEAST_EXAMPLES, config.kept_classes
     # before hours of reading; and again without what is broken
-    check_labels(learned_table(source.table, config), task, least, alone)
+    check_labels(learned_table(source.table, config), task, least, kept)
     _check_settings(source, task, config)
     known = readable_contents(spec) if config.cache_features else set()
     examples = read_examples(source, spec, known)
@@ -151,7 +151,7 @@ def read_dataset(source, spec, config):
     check_skipped(examples, config.max_skipped)
     _check_whole_classes(source.table, examples, task)
     examples, new_classes = divide(examples, config)
-    check_labels(examples.table, task, least, alone)
+    check_labels(examples.table, task, least, kept)
     strata = task.strata(list(examples.table["label"]))
     table = examples.table
     if config.split_by == "example":

@@ -14,23 +14,23 @@ FEW_ADVICE = "Give each class three examples or more, ten for a score that means
 GROUP_ADVICE = "Give more groups, or leave the column group out if examples are independent"
 
 
-def check_labels(table, task, least=2, alone=True):
+def check_labels(table, task, least=2, kept=()):
     """Refuse a table that cannot be learned from or fairly measured.
 
     To be asked before `complete_splits`: a row without a split counts as train.
 
     Args:
         table: DataFrame with `label` and `split`; task: a class of `tasks`.
-        least, alone: as of `Task.check`.
+        least, kept: as of `Task.check`.
 
     Raises: UserError for no train rows, or what the task refuses.
     """
     in_train = table["split"].isin(("train", "")).to_numpy()
-    if in_train.sum() < (2 if alone else 1):
+    if in_train.sum() < (1 if kept else 2):
         counts = table["split"].value_counts()
         found = ", ".join(f"{n} in {split or 'no split yet'}" for split, n in counts.items())
         raise UserError("no examples to train on", found or "an empty table", "Add a split train")
-    task.check(list(table["label"]), in_train, list(table["split"]), least, alone)
+    task.check(list(table["label"]), in_train, list(table["split"]), least, kept)
 
 
 def complete_splits(table, strata, seed, all_train_below=0):

@@ -23,6 +23,7 @@ from keras_transfer.report.tables import (
 from keras_transfer.run.examples import find_references
 from keras_transfer.run.figures import history_figures
 from keras_transfer.run.folder import PARTIAL
+from keras_transfer.run.new_classes import read_drawn
 from keras_transfer.run.scored import read_last_split
 from keras_transfer.tasks import load_task
 
@@ -116,8 +117,18 @@ def _examples(run, spec, data, thumbnails, explain):
         "worst": _marked(gallery.worst(scored)) if scored else [],
         "least_certain": _marked(gallery.least_certain(scored)) if scored else [],
         "classes": {n: _marked(shown) for n, shown in gallery.of_classes(data.members).items()},
+        "episodes": _episodes(gallery, read_drawn(run)),
         "missing": missing,
     }
+
+
+def _episodes(gallery, drawn):
+    """Episodes to look at, of the last split with new classes; none without any."""
+    shown = gallery.of_episodes(list(drawn.values())[-1]) if drawn else []
+    return [
+        [row._replace(support=_marked(row.support), queries=_marked(row.queries)) for row in rows]
+        for rows in shown
+    ]
 
 
 def _subtitle(task, config):

@@ -17,7 +17,7 @@ from keras_transfer.run.examples import least_certain, worst
 MOST = 12
 MOST_CLASSES = 20  # of which examples are shown
 OF_A_CLASS = 3
-SIDE = 160  # pixels
+SIDE, SMALL_SIDE = 160, 96  # pixels
 BUDGET = 1_900_000  # bytes of all thumbnails: a report fits into an e-mail
 
 
@@ -28,6 +28,14 @@ class Shown(NamedTuple):
     overlay: Any
     name: str
     facts: tuple[tuple[str, str], ...] = ()
+
+
+class EpisodeClass(NamedTuple):
+    """A class of an episode: Shown of what was learned from, and of what was then predicted."""
+
+    name: str
+    support: list[Shown]
+    queries: list[Shown]
 
 
 class Gallery:
@@ -63,6 +71,23 @@ class Gallery:
         found = {n: [Shown(next(images), None, path) for path in p] for n, p in chosen.items()}
         return found if any(one.image for shown in found.values() for one in shown) else {}
 
+    def of_episodes(self, episodes):
+        """[[EpisodeClass]] of a few episodes; empty without examples to show.
+
+        Args:
+            episodes: as of `run.new_classes.describe_episodes`.
+        """
+        texts = [
+            (path, row["class"])
+            for rows in episodes
+            for row in rows
+            for path in (*row["support"], *(query["path"] for query in row["queries"]))
+        ]
+        images = iter(self._thumbnails(texts, SMALL_SIDE))
+        found = [[_episode_class(row, images) for row in rows] for rows in episodes]
+        shown = (one for rows in found for row in rows for one in (*row.support, *row.queries))
+        return found if any(one.image for one in shown) else []
+
     def _scored(self, scored, indices):
         rows = scored.table.iloc[indices]
         texts = list(zip(rows["path"], rows["label"], strict=True))
@@ -78,14 +103,15 @@ class Gallery:
             found.append(Shown(images[place], overlays[place], row["path"], tuple(facts)))
         return found
 
-    def _thumbnails(self, texts):
+    def _thumbnails(self, texts, side=SIDE):
         """HTML or None for each (name of an example, what to call it)."""
-        with ThreadPoolExecutor() as pool:
-            made = pool.map(lambda pair: self._thumbnail(self._read(pair[0]), pair[1]), texts)
-            return [self._within_budget(image) for image in made]
 
-    def _thumbnail(self, reference, text):
-        return None if reference is None else self.modality.thumbnail(reference, SIDE, text)
+        def thumbnail(pair):
+            reference = self._read(pair[0])
+            return None if reference is None else self.modality.thumbnail(reference, side, pair[1])
+
+        with ThreadPoolExecutor() as pool:
+            return [self._within_budget(image) for image in pool.map(thumbnail, texts)]
 
     def _within_budget(self, image):
         if image is None or len(image) > self.room:
@@ -131,6 +157,16 @@ class Gallery:
             return arrays, self.modality.show(reference, self.inputs)
         except ExampleError:
             return None
+
+
+def _episode_class(row, images):
+    """The EpisodeClass of a row; `images`: an iterator of its thumbnails, and of more."""
+    support = [Shown(next(images), None, path) for path in row["support"]]
+    queries = [
+        Shown(next(images), None, query["path"], (("predicted", query["predicted"]),))
+        for query in row["queries"]
+    ]
+    return EpisodeClass(row["class"], support, queries)
 
 
 def _spread(paths):

@@ -8,12 +8,10 @@ from keras_transfer import progress
 from keras_transfer.data.examples import check_skipped, read_examples
 from keras_transfer.data.sources.specs import read_source
 from keras_transfer.errors import UserError
-from keras_transfer.evaluate.episodes import EpisodeSettings, check_episodes, score_episodes
+from keras_transfer.evaluate.episodes import check_episodes, score_episodes
 from keras_transfer.model.pooled import has_pooled_features, pooled_features
 from keras_transfer.strategies.common.closed_form import fit_closed_form
 from keras_transfer.tasks import find_task
-
-SHOTS = (1, 2, 5, 10)  # of a run's own scores
 
 
 class Embedding(NamedTuple):
@@ -93,52 +91,14 @@ def evaluate_episodes(
     indices = _new(examples.table["split"].to_numpy(), labels, embedding.learned)
     check_episodes(settings, labels[indices])
     method = method or embedding.method
-    return _evaluate(embedding, examples, indices, numbers, settings, features, method, views)
+    return score_examples(embedding, examples, indices, numbers, settings, features, method, views)
 
 
-def score_new_classes(model, dataset, features, config):
-    """{split: as of `evaluate_episodes`} of the classes of a Dataset that did not train.
-
-    As many ways, shots and queries are asked for as the classes have examples for; a split with
-    too few for any is named and has no score.
-    """
-    if not dataset.new_classes or not has_pooled_features(model):
-        return {}
-    embedding = Embedding(pooled_features(model), dataset.examples.spec, (), "ridge")
-    method, found = getattr(config, "method", embedding.method), {}
-    for split, examples in dataset.new_classes.items():
-        labels = np.array([str(label) for label in examples.table["label"]])
-        names, counts = np.unique(labels, return_counts=True)
-        settings = fitting_settings(counts, config.seed)
-        if settings is None:
-            progress.warn(f"{split} has too few examples of its {len(names)} classes for episodes")
-            continue
-        numbers, every = np.searchsorted(names, labels), np.arange(len(labels))
-        given = (settings, features, method, (None,))
-        found[split] = _evaluate(embedding, examples, every, numbers, *given)
-    return found
-
-
-def fitting_settings(counts, seed):
-    """The EpisodeSettings that classes with so many examples allow; None for none."""
-    usual = EpisodeSettings(shots=SHOTS, seed=seed)
-    ways = min(usual.ways, int((counts >= 2).sum()))
-    if ways < 2:
-        return None
-    most = int(np.sort(counts)[-ways])  # that so many classes have
-    shots = tuple(n for n in usual.shots if n < most)
-    return usual._replace(ways=ways, shots=shots, queries=min(usual.queries, most - max(shots)))
-
-
-def _evaluate(embedding, examples, indices, numbers, settings, features, method, views):
+def score_examples(embedding, examples, indices, numbers, settings, features, method, views):
     """The dict of `evaluate_episodes` for the examples at `indices`; numbers: of all (n,)."""
     total = len(views) * len(indices)
     found = [features.features(embedding.network, examples, indices, v, total) for v in views]
     found = np.mean(found, axis=0, dtype=np.float64).reshape(len(indices), -1)
-
-    def predict(support, places, ways, query):
-        return fit_closed_form(found[support], places, ways, method).logits(found[query]).argmax(1)
-
     return {
         "episodes": settings.episodes,
         "ways": settings.ways,
@@ -148,8 +108,18 @@ def _evaluate(embedding, examples, indices, numbers, settings, features, method,
         "seed": settings.seed,
         "classes": len(np.unique(numbers[indices])),
         "examples": len(indices),
-        "shots": _scores(numbers[indices], settings, predict),
+        "shots": _scores(numbers[indices], settings, predict_by(found, method)),
     }
+
+
+def predict_by(features, method):
+    """What `evaluate.episodes.score_episodes` asks for, of features (n, f)."""
+
+    def predict(support, places, ways, query):
+        head = fit_closed_form(features[support], places, ways, method)
+        return head.logits(features[query]).argmax(1)
+
+    return predict
 
 
 def _scores(numbers, settings, predict):

@@ -45,8 +45,9 @@ class Settings:
     ALL_TRAIN_BELOW = 10
 
     @property
-    def keeps_classes(self):
-        return bool(self.keep_classes)
+    def kept_classes(self):
+        kept = read_kept(self.keep_classes).labels.tolist() if self.keep_classes else ()
+        return tuple(sorted(set(kept)))
 
 
 def check(config):
@@ -79,7 +80,7 @@ def prepare(dataset, config):
     if not config.keep_classes:
         return dataset
     _check_classes(dataset)
-    names = {*read_kept(config.keep_classes).labels.tolist(), *dataset.task.outputs}
+    names = {*config.kept_classes, *dataset.task.outputs}
     task = dataset.task.from_outputs(tuple(sorted(names)))
     made = make_dataset(dataset.examples, task, dataset.holdout)
     return replace(made, new_classes=dataset.new_classes)

@@ -77,13 +77,13 @@ class Task:
         raise NotImplementedError
 
     @classmethod
-    def check(cls, labels, in_train, splits, least=2, alone=True):
+    def check(cls, labels, in_train, splits, least=2, kept=()):
         """Refuse labels that cannot be learned from or fairly measured.
 
         Args:
             labels: from `parse`; in_train: bool mask (n,); splits: name of each one's split.
             least: training examples that each class needs.
-            alone: whether these are all classes; False where there are others from before.
+            kept: names of classes that an earlier run learned, of which train needs none.
         """
 
     @classmethod

@@ -66,11 +66,11 @@ class Classification(Task):
         return list(labels)
 
     @classmethod
-    def check(cls, labels, in_train, splits, least=2, alone=True):
+    def check(cls, labels, in_train, splits, least=2, kept=()):
         known = [label for label, inside in zip(labels, in_train, strict=True) if inside]
-        if len(set(known)) < 2 and alone:
+        if len(set(known)) < 2 and not kept:
             raise UserError("only one class to learn", known[0], "Add examples with another label")
-        check_classes(cls.strata(labels), in_train, splits, least)
+        check_classes(cls.strata(labels), in_train, splits, least, kept)
 
     @classmethod
     def strata(cls, labels):

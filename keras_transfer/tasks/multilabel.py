@@ -54,7 +54,7 @@ class Multilabel(Task):
         return [_label_set(label) for label in labels]
 
     @classmethod
-    def check(cls, labels, in_train, splits, least=2, alone=True):
+    def check(cls, labels, in_train, splits, least=2, kept=()):
         known = [label for label, inside in zip(labels, in_train, strict=True) if inside]
         if len(set(known)) < 2:
             raise UserError(

@@ -67,7 +67,7 @@ class Regression(Task):
         return [finite_number(label, name) for label, name in zip(labels, shown, strict=True)]
 
     @classmethod
-    def check(cls, labels, in_train, splits, least=2, alone=True):
+    def check(cls, labels, in_train, splits, least=2, kept=()):
         known = [label for label, inside in zip(labels, in_train, strict=True) if inside]
         if len(set(known)) < 2:
             raise UserError("only one number to learn", known[0], "Add examples with other numbers")

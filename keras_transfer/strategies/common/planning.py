@@ -33,8 +33,8 @@ def plan_run(data, config, spec):
     config = settle_strategy(config, source)
     source = with_class_splits(source, config)
     source = replace(source, table=learned_table(source.table, config).reset_index(drop=True))
-    alone = not config.keeps_classes
-    check_labels(source.table, find_task(source.task), config.LEAST_EXAMPLES, alone)
+    least, kept = config.LEAST_EXAMPLES, config.kept_classes
+    check_labels(source.table, find_task(source.task), least, kept)
     facts, sample, reading = _look(source, spec, config)
     features = open_store(config.cache_features, config.feature_precision)
     with precision_and_seed(config.precision, config.seed):

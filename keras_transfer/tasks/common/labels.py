@@ -59,17 +59,18 @@ def refuse_several(numbers, task):
         raise UserError("several numbers an example are a regression", f"--task {task}")
 
 
-def check_classes(labels, in_train, splits, least=2):
+def check_classes(labels, in_train, splits, least=2, kept=()):
     """Refuse label names that train lacks, or has too rarely.
 
     Args:
         labels: a tuple of names each; in_train: bool mask; splits: name of each one's split.
         least: training examples that each name needs, 1 or 2.
+        kept: names that train may lack.
     """
     counts = _counts(names for names, inside in zip(labels, in_train, strict=True) if inside)
     for split in ("val", "test"):
         here = _counts(names for names, s in zip(labels, splits, strict=True) if s == split)
-        unseen = sorted(set(here) - set(counts))
+        unseen = sorted(set(here) - set(counts) - set(kept))
         if unseen:
             advice = "Add training examples of them, leave those out, or take --split-by class"
             if all(name.isdigit() for name in counts):
