@@ -17,9 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from measuring import IMAGES, keep, kept
+from measuring import IMAGES, half_interval, keep, kept
 
-T_95 = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78}  # Student's t by degrees of freedom
 STRATEGIES = {  # strategy: labels a class that it is tried with
     "few_shot": (1, 2, 5, 10, 20),
     "feature_extraction": (2, 5, 10, 20),  # of one it cannot cross-validate
@@ -103,7 +102,7 @@ def cell(values):
     mean = statistics.fmean(values)
     if len(values) < 2:
         return f"{mean:.3f}"
-    half = statistics.stdev(values) / len(values) ** 0.5 * T_95.get(len(values) - 1, 2.5)
+    half = half_interval(values)
     return f"{mean:.3f} ({mean - half:.3f} .. {min(1.0, mean + half):.3f})"
 
 

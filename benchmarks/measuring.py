@@ -22,6 +22,14 @@ def median(values):
     return {"median": statistics.median(values), "low": values[0], "high": values[-1]}
 
 
+def half_interval(values):
+    """Half the width of the 95 % interval of the mean of two values or more (Student's t)."""
+    from scipy import stats
+
+    spread = statistics.stdev(values) / len(values) ** 0.5
+    return float(stats.t.ppf(0.975, len(values) - 1)) * spread
+
+
 def ratio(slow, fast):
     """How many times `fast` is as fast, run beside run: the median of the pairs' ratios."""
     return median([one / other for one, other in zip(slow, fast, strict=True)])

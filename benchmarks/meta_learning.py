@@ -14,7 +14,7 @@ import statistics
 from dataclasses import asdict, dataclass
 
 import tyro
-from measuring import keep, kept, timed
+from measuring import half_interval, keep, kept, timed
 from meta_trained import FOLDER, VARIANTS
 
 BARS = {  # percent wrong, or CPU seconds; by the variant and what is measured
@@ -26,7 +26,6 @@ BARS = {  # percent wrong, or CPU seconds; by the variant and what is measured
     ("maml", "5-way, query statistics"): 15,
     ("maml", "training_cpu_seconds"): 2000,
 }
-T_95 = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78}  # Student's t by degrees of freedom
 HEADING = (
     "| variant | measured | mean over seeds | its 95 % interval | seeds | bar |\n"
     "|---|---|---|---|---|---|"
@@ -77,7 +76,7 @@ def line(variant, name, values):
     mean = statistics.fmean(values)
     within = ""
     if len(values) > 1:
-        error = statistics.stdev(values) / len(values) ** 0.5 * T_95.get(len(values) - 1, 2.5)
+        error = half_interval(values)
         within = f"{mean - error:.1f} .. {mean + error:.1f}"
     named = (
         "CPU seconds of training, imports and reading included" if seconds else f"{name}, % wrong"
