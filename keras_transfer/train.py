@@ -111,6 +111,7 @@ def check(config):
     from keras_transfer.features.cache import cache_limit
     from keras_transfer.features.choice import check_feature_precision
     from keras_transfer.inputs import find_modality
+    from keras_transfer.model.keras_file import is_base_of
     from keras_transfer.model.trainable import check_part
     from keras_transfer.strategies import check_strategy
     from keras_transfer.strategies.common.tensorboard import check_tensorboard
@@ -128,8 +129,9 @@ def check(config):
         if not Path(config.weights).exists():
             advice = "Use auto, imagenet, none, or a file or run folder"
             raise UserError("no weights here", repr(config.weights), advice)
-        # a file that does not fit is refused at once
-        build_base(config.base, None, config.weights, spec)
+        # a file that does not fit is refused at once; a run's own base fits, and takes seconds
+        if not is_base_of(config.weights, base_name(config.base)):
+            build_base(config.base, None, config.weights, spec)
     return spec
 
 

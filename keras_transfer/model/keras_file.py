@@ -1,6 +1,7 @@
 """`model.keras`, with its ModelSpec inside it."""
 
 import zipfile
+from pathlib import Path
 
 from keras_transfer.backend import load_keras
 from keras_transfer.environment import atomic_write
@@ -20,6 +21,12 @@ def save_keras(model, path, spec):
         with zipfile.ZipFile(fresh, "a") as archive:
             # Keras leaves members alone that it does not know
             archive.writestr(MEMBER, spec_to_json(spec))
+
+
+def is_base_of(folder, name):
+    """Whether `folder` is that of a run on the base called `name`."""
+    file = Path(folder).expanduser() / "model.keras"
+    return file.is_file() and read_spec(file).base == name
 
 
 def read_spec(path):

@@ -52,6 +52,7 @@ class Gallery:
         self.modality, self.inputs, self.explain = modality, inputs, explain
         self.references, self.digests = references, digests
         self.room = BUDGET
+        self._maps = {}  # by name of the example
 
     def worst(self, scored):
         """Shown: the mistakes that the model was surest of, or the largest errors."""
@@ -135,17 +136,25 @@ class Gallery:
         overlays = [None] * len(texts)
         if self.explain is None:
             return overlays
-        loaded = {place: self._load(name) for place, (name, _) in enumerate(texts)}
-        loaded = {place: both for place, both in loaded.items() if both is not None}
-        if not loaded:
-            return overlays
-        maps = self.explain(stack([arrays for arrays, _ in loaded.values()]))
-        for (place, (_, pixels)), heat in zip(loaded.items(), maps, strict=True):
-            heat = resize_maps(heat[None], *pixels.shape[:2])[0]
-            text = f"what the prediction rests on, {texts[place][1]}"
-            image = self.modality.thumbnail(overlay(pixels, heat), SIDE, text)
-            overlays[place] = self._within_budget(image)
+        self._explain([name for name, _ in texts if name not in self._maps])
+        for place, (name, label) in enumerate(texts):
+            if self._maps[name] is not None:
+                text = f"what the prediction rests on, {label}"
+                image = self.modality.thumbnail(self._maps[name], SIDE, text)
+                overlays[place] = self._within_budget(image)
         return overlays
+
+    def _explain(self, names):
+        """Make the map over each of these examples, None where it cannot be read."""
+        loaded = {name: self._load(name) for name in names}
+        self._maps |= dict.fromkeys(names)
+        loaded = {name: both for name, both in loaded.items() if both is not None}
+        if not loaded:
+            return
+        maps = self.explain(stack([arrays for arrays, _ in loaded.values()]))
+        for (name, (_, pixels)), heat in zip(loaded.items(), maps, strict=True):
+            heat = resize_maps(heat[None], *pixels.shape[:2])[0]
+            self._maps[name] = overlay(pixels, heat)
 
     def _load(self, name):
         """(what the model takes of an example, pixels to show); None where it cannot be read."""

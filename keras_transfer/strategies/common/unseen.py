@@ -20,6 +20,7 @@ def out_of_fold(head, fetch, indices, dataset):
             views of them in further rows; fetch: indices -> pooled features (n, f), or None.
     """
     count, places, predictions, distances = len(indices), [], [], []
+    fetch = _at_once(fetch, indices) if fetch and count <= MOST_REFERENCES else fetch
     for (fit, judge), found in zip(head.folds, head.unseen, strict=True):
         plain = judge < count
         fit, judge = fit[fit < count], judge[plain]
@@ -31,6 +32,12 @@ def out_of_fold(head, fetch, indices, dataset):
     far = np.concatenate(distances)[order] if fetch else None
     where = indices[np.concatenate(places)[order]]
     return Unseen(where, concatenate(predictions)[order], far, True)
+
+
+def _at_once(fetch, indices):
+    """`fetch` for some of the sorted `indices`, of which all are fetched now: each fold asks."""
+    found = fetch(indices)
+    return lambda some: found[np.searchsorted(indices, some)]
 
 
 def on_holdout(model, network, fetch, dataset, predictions=None):
