@@ -206,8 +206,8 @@ def whole_model(dataset):
 
 
 def trainers(place, epochs):
-    """Our trainer and a bare `fit` on the same batches: seconds from the end of the first epoch, and
-    CPU seconds of all epochs."""
+    """Our trainer and a bare `fit` on the same batches: (seconds from the end of the first epoch,
+    CPU seconds of all epochs)."""
     config = make_config(base=BASE, weights="none", image_size=SIDE, batch_size=BATCH)
 
     def ours():

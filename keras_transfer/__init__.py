@@ -5,6 +5,7 @@ __version__ = "0.1.0"
 _PUBLIC = {  # name: the module that has it; imported on first use, since Keras takes seconds
     "transfer": "keras_transfer.train",
     "adapt": "keras_transfer.adapting",
+    "choose": "keras_transfer.choosing",
     "find_learning_rate": "keras_transfer.learning_rate",
     "Run": "keras_transfer.run.folder",
     "Predictor": "keras_transfer.run.predictor",

@@ -27,6 +27,7 @@ ORDER = [  # a module may import from its own row and the rows above it
     {"export"},
     {"run"},
     {"explain"},
+    {"choosing"},
     {"report"},
     {"train"},
     {"learning_rate", "adapting"},
@@ -107,8 +108,8 @@ def test_heavy_imports_stand_inside_functions(path):
     assert not heavy
 
 
-VERBS = ["train", "adapt", "evaluate", "predict", "explain", "export", "report", "features"]
-VERBS += ["compare", "doctor"]
+VERBS = ["train", "choose", "adapt", "evaluate", "predict", "explain", "export", "report"]
+VERBS += ["features", "compare", "doctor"]
 HELP = """
 import sys, keras_transfer.__main__ as m
 sys.argv = ['x', {verb!r}, '--help']

@@ -9,7 +9,6 @@ import tyro
 
 from keras_transfer import progress
 from keras_transfer.cli.command import Talk, check_seed, run_guarded
-from keras_transfer.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +32,14 @@ def main(arguments=None):
 
     def work(asked):
         from keras_transfer.environment import write_text
-        from keras_transfer.report.compare import comparison_page, comparison_text
+        from keras_transfer.report.compare import MARK, comparison_page, comparison_text
+        from keras_transfer.report.pages import check_page
         from keras_transfer.run.comparison import compare_runs
 
         check_seed(asked.seed)
         page = Path(asked.out)
         if asked.html:
-            check_page(page)
+            check_page(page, MARK)
         found = compare_runs(asked.runs, asked.split, asked.seed)
         for note in found["notes"]:
             progress.warn(note)
@@ -49,18 +49,3 @@ def main(arguments=None):
             progress.say(f"the same as a page: {page}")
 
     return run_guarded(work, CompareArguments, "keras-transfer compare", arguments)
-
-
-def check_page(page):
-    """Refuse a place for the page where something of the user's stands, or that has no folder."""
-    from keras_transfer.report.compare import MARK
-    from keras_transfer.report.pages import has_mark
-
-    if page.is_dir() or not page.name:
-        raise UserError("--out is a folder", page, "Name a file, for example compare.html")
-    if not page.parent.is_dir():
-        raise UserError(
-            "the folder for the page is missing", page.parent, "Name another with --out"
-        )
-    if page.exists() and not has_mark(page, MARK):
-        raise UserError("--out is taken by something else", page, "Name another file")

@@ -56,7 +56,7 @@ def look():
         "cpu": {"cores": os.cpu_count(), "amx": "amx_tile" in _cpu_flags()},
         "gpus": gpus(),
         "why_no_gpu": why_no_gpu(),
-        "weights": weights_at_hand(),
+        "weights": bases_at_hand(),
         "extras": {
             name: "installed" if find_spec(module) else f"pip install 'keras_transfer[{name}]'"
             for name, (module, _) in EXTRAS.items()
@@ -79,26 +79,12 @@ def why_no_gpu():
     return "driver and CUDA libraries are here but do not fit: compare nvidia-smi with TensorFlow's"
 
 
-def weights_at_hand():
-    """Names of the bases whose ImageNet weights need no network, and from where."""
-    from keras_transfer.bases.efficientnet_lite import find_lite_file
-    from keras_transfer.errors import UserError
+def bases_at_hand():
+    """{name of a base whose ImageNet weights need no network: where they come from}."""
+    from keras_transfer.bases.downloads import weights_at_hand
 
-    found = {}
-    for name, base in BASES.items():
-        if base.weights != "bundled":
-            continue
-        try:
-            found[name] = f"package {base.package}" if find_lite_file(base) else ""
-        except UserError:
-            continue
-    for file in sorted((_keras_home() / "models").glob("*notop*.h5")):
-        found[file.name] = "downloaded by Keras"
-    return found
-
-
-def _keras_home():
-    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    found = {name: weights_at_hand(name) for name in BASES}
+    return {name: where for name, where in found.items() if where}
 
 
 def _cpu_flags():

@@ -62,6 +62,34 @@ class Scatter(NamedTuple):
     line: str = "diagonal"
 
 
+class Front(NamedTuple):
+    """Named points of a cost (x, logarithmic) and a score (y) with its interval.
+
+    Those that no other beats in both, the Pareto front, are joined.
+    """
+
+    name: str
+    title: str
+    caption: str
+    x_label: str
+    y_label: str
+    names: tuple[str, ...]
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    @property
+    def best(self):
+        """Places of the points of the front, the cheapest first."""
+        found, highest = [], -float("inf")
+        for place in sorted(range(len(self.x)), key=lambda place: (self.x[place], -self.y[place])):
+            if self.y[place] > highest:
+                found.append(place)
+                highest = self.y[place]
+        return found
+
+
 class Bars(NamedTuple):
     """A horizontal bar for each label, the first on top."""
 

@@ -4,7 +4,7 @@ import functools
 import io
 from typing import NamedTuple
 
-from keras_transfer.evaluate.figures import Bars, Lines, Matrix, Scatter
+from keras_transfer.evaluate.figures import Bars, Front, Lines, Matrix, Scatter
 
 WIDTH = 4.9  # inches; its letters are read without glasses on a phone too
 CELL, LETTER, BAR = 0.27, 0.085, 0.25  # inches
@@ -186,6 +186,27 @@ def _(figure: Scatter, axes, palette):
         low, high = min(*figure.x, *figure.y), max(*figure.x, *figure.y)
         room = 0.04 * (high - low) or 1.0
         axes.set(xlim=(low - room, high + room), ylim=(low - room, high + room))
+    axes.set_ylabel(_literal(figure.y_label))
+
+
+@_draw.register
+def _(figure: Front, axes, palette):
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.grid(True)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.vlines(figure.x, figure.low, figure.high, color=palette.right, linewidth=1.2, alpha=0.5)
+    best = figure.best
+    front = [[values[place] for place in best] for values in (figure.x, figure.y)]
+    axes.plot(*front, color=palette.wrong, linewidth=1.2, linestyle=DASHES[1])
+    axes.plot(figure.x, figure.y, "o", color=palette.right, markersize=5)
+    for name, x, y in zip(figure.names, figure.x, figure.y, strict=True):
+        place = {"xytext": (5, 4), "textcoords": "offset points"}
+        axes.annotate(_short(name), (x, y), fontsize=FONT_SIZE - 1, **place)
+    axes.margins(x=0.2)
     axes.set_ylabel(_literal(figure.y_label))
 
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from keras_transfer.errors import UserError
+
 HERE = Path(__file__).parent
 HEAD = 1000  # bytes, in which a page of ours says what made it
 
@@ -19,6 +21,21 @@ def render_page(template, **values):
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, **settings)
     style = Markup((HERE / "style.css").read_text(encoding="utf-8"))
     return environment.get_template(template).render(style=style, **values)
+
+
+def check_page(page, mark):
+    """Refuse a place for a page where something of the user's stands, or that has no folder.
+
+    Args:
+        page: its Path; mark: a line by which pages of its kind are known.
+    """
+    if page.is_dir() or not page.name:
+        raise UserError("--out is a folder", page, "Name a file, for example page.html")
+    if not page.parent.is_dir():
+        advice = "Name another with --out"
+        raise UserError("the folder for the page is missing", page.parent, advice)
+    if page.exists() and not has_mark(page, mark):
+        raise UserError("--out is taken by something else", page, "Name another file")
 
 
 def has_mark(file, mark):
