@@ -49,6 +49,8 @@ def main():
                         found["runs"].append({**key, **run_once(**key)})
                         keep(asked.results, found, show=False)
     print(table(found["runs"], asked))
+    mean, most = losses_of_auto(found["runs"])
+    print(f"\n--strategy auto: {mean:.2f} points below the best of each cell, {most:.2f} at most")
 
 
 def run_once(strategy, set, labels, draw):
@@ -93,6 +95,22 @@ def table(runs, asked):
             seconds = statistics.median(r["cpu_seconds"] for r in own)
             lines.append(f"| {name} | `{strategy}` | {' | '.join(cells)} | {seconds:.0f} |")
     return "\n".join(lines)
+
+
+def losses_of_auto(runs):
+    """(mean, largest): points by which the strategy that auto takes is below a cell's best."""
+    from keras_transfer.strategies.common.recipes import LabelFacts, strategies_for
+
+    losses = []
+    for name, labels in {(run["set"], run["labels"]): None for run in runs}:
+        means = {}
+        for strategy in STRATEGIES:
+            own = [run for run in runs if (run["set"], run["labels"]) == (name, labels)]
+            own = [run["accuracy"] for run in own if run["strategy"] == strategy]
+            means |= {strategy: statistics.fmean(own)} if own else {}
+        taken = strategies_for(LabelFacts(labels, labels, True))[0]
+        losses.append(100 * (max(means.values()) - means[next(n for n in taken if n in means)]))
+    return statistics.fmean(losses), max(losses)
 
 
 def cell(values):
