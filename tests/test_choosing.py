@@ -16,6 +16,7 @@ from keras_transfer.choosing.candidates import find_candidates
 from keras_transfer.choosing.race import NO_TIME, race
 from keras_transfer.choosing.sample import FIRST, MOST, sizes, stratified_order
 from keras_transfer.choosing.scores import PENALTIES, LeaveOneOut, leave_one_out
+from keras_transfer.choosing.traits import recommend_by_traits
 from keras_transfer.cli.choose import main
 from keras_transfer.errors import UserError
 from tests.support.drawing import KINDS, draw, plant_classes
@@ -261,3 +262,39 @@ def test_bad_input_is_one_line(tmp_path, monkeypatch, capsys, flags, word):
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert word in error
     assert not (tmp_path / "choose.html").exists()
+
+
+# --- by what is known beforehand
+
+
+def test_by_task_limits_decide_and_then_imagenet():
+    names = ["vgg16", "mobilenet_0.25", "efficientnet_lite0", "efficientnet_lite2", "conv4"]
+    assert recommend_by_traits((), names)[0] == "efficientnet_lite2"
+    assert recommend_by_traits(("small_images",), names)[0] == "efficientnet_lite0"
+    assert recommend_by_traits(("phone",), ["vgg16", "mobilenet_0.25"])[0] == "mobilenet_0.25"
+    assert recommend_by_traits((), names, max_mib=1)[0] == "mobilenet_0.25"
+    assert recommend_by_traits(("phone",), ["vgg16"])[0] is None
+    _, why = recommend_by_traits(("few_labels", "grey_images"), names)
+    assert "features decide" in why
+    assert "three equal channels" in why
+
+
+def test_by_task_reads_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["--by", "task", "--traits", "phone", "--data", "gone", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["recommended"].startswith("efficientnet_lite")
+    assert found["command"].startswith("keras-transfer train --data gone")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("flags", "word"),
+    [
+        (["--traits", "phone"], "--traits is for --by task"),
+        (["--by", "task", "--max-ms", "3"], "--by task knows no milliseconds"),
+    ],
+)
+def test_ways_that_do_not_go_together(flags, word, capsys):
+    assert main(["--data", "demo", *flags]) == 2
+    assert word in capsys.readouterr().err

@@ -22,6 +22,8 @@ def choose(
     time_budget=MINUTES,
     max_skipped=0.05,
     seed=0,
+    by="data",
+    traits=(),
     quiet=False,
 ):
     """Recommend a base for labelled examples; nothing is trained that is kept.
@@ -35,6 +37,8 @@ def choose(
         time_budget: minutes in all.
         max_skipped: share of unreadable examples above which nothing is compared.
         seed: of the order of examples, and of intervals; quiet: no progress.
+        by: data, or task: by `traits` alone (keys of `choosing.traits.TRAITS`), without reading
+            anything.
 
     Returns:
         dict: `recommended`, a name or None; `reason`, a sentence; `command`, that trains it;
@@ -46,9 +50,13 @@ def choose(
         UserError: bad data, names or limits, or no base whose weights are here.
     """
     from keras_transfer.choosing.comparison import compare_bases
+    from keras_transfer.choosing.traits import check_ways, choose_by_task
     from keras_transfer.data.sources.specs import is_in_memory
 
+    check_ways(by, traits, max_ms)
     spec = IN_MEMORY if is_in_memory(data) else str(data)
+    if by == "task":
+        return choose_by_task(spec, bases, traits, max_mib)
     limits = {"max_mib": max_mib, "max_ms": max_ms, "time_budget": time_budget}
     with progress.quietly(quiet):
         return compare_bases(data, spec, bases, task, limits, max_skipped, seed)

@@ -1,5 +1,6 @@
 """The bases that can be compared: those whose pretrained weights are on this machine."""
 
+import shlex
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +45,19 @@ def _parse(text):
     if path and not Path(path).expanduser().exists():
         raise UserError(f"no weights of {name} here", path, "Name a file: --bases NAME=PATH")
     return Candidate(name, str(Path(path).expanduser()) if path else "auto")
+
+
+def missing_row(name, how):
+    """What `choose` tells of a base whose weights are not here; `how`: the command for them."""
+    why = f"its weights are not here: {how}" if how else "there are no pretrained weights of it"
+    return {"name": name, "score": None, "mib": None, "ms": None, "why_out": why}
+
+
+def command(candidate, spec):
+    """The command that trains a Candidate on data that a command names `spec`."""
+    words = ["keras-transfer", "train", "--data", spec, "--base", candidate.name]
+    words += ["--weights", candidate.weights] if candidate.weights != "auto" else []
+    return shlex.join([*words, "--strategy", "auto"])
 
 
 def cheapness(candidate):

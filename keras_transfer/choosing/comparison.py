@@ -1,11 +1,15 @@
 """The whole way of `choose`: candidates, their race, what they cost, and which one to take."""
 
-import shlex
 import time
 
 from keras_transfer import progress
 from keras_transfer.bases.table import BASES
-from keras_transfer.choosing.candidates import cheapness, find_candidates
+from keras_transfer.choosing.candidates import (
+    cheapness,
+    command,
+    find_candidates,
+    missing_row,
+)
 from keras_transfer.choosing.contender import contender, difference
 from keras_transfer.choosing.costs import measure_cost, remembered_cost
 from keras_transfer.choosing.race import race
@@ -42,10 +46,10 @@ def compare_bases(data, spec, bases, task, limits, max_skipped, seed):
     return {
         "recommended": best.name if best else None,
         "reason": reason(best, running, rows, limits),
-        "command": command(best, spec) if best and spec != IN_MEMORY else None,
+        "command": command(best.candidate, spec) if best and spec != IN_MEMORY else None,
         "headline": sample.task.headline,
         "examples": sample.total,
-        "bases": rows + [_missing(name, how) for name, how in missing.items()],
+        "bases": rows + [missing_row(name, how) for name, how in missing.items()],
     }
 
 
@@ -125,11 +129,6 @@ def row(one, costs, features, seed):
     }
 
 
-def _missing(name, how):
-    why = f"its weights are not here: {how}" if how else "there are no pretrained weights of it"
-    return {"name": name, "score": None, "mib": None, "ms": None, "why_out": why}
-
-
 def reason(best, running, rows, limits):
     """A sentence on why this base, and which cheaper one is hardly worse."""
     if best is None:
@@ -160,11 +159,3 @@ def _hardly_worse(one, best):
 
 def _cheaper(row, other):
     return None not in (row["ms"], other["ms"]) and row["ms"] < other["ms"]
-
-
-def command(best, spec):
-    """The command that trains the recommended base."""
-    weights = best.candidate.weights
-    words = ["keras-transfer", "train", "--data", spec, "--base", best.name]
-    words += ["--weights", weights] if weights != "auto" else []
-    return shlex.join([*words, "--strategy", "auto"])

@@ -1,14 +1,18 @@
 """`keras-transfer choose`: which pretrained base to take, by evidence on your own examples."""
 
+import inspect
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
 from keras_transfer import progress
-from keras_transfer.choosing import MINUTES
+from keras_transfer.choosing import MINUTES, choose
+from keras_transfer.choosing.traits import TRAITS
 from keras_transfer.cli.command import Talk, check_seed, run_guarded
 from keras_transfer.config import names_in
+
+KNOBS = set(inspect.signature(choose).parameters)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +37,11 @@ class ChooseArguments(Talk):
     """Share of unreadable examples above which nothing is compared."""
     seed: int = 0
     """Of the order of examples, and of intervals."""
+    by: Literal["data", "task"] = "data"
+    """data compares bases on the examples; task goes by --traits alone, without reading any."""
+    traits: tuple[Literal[tuple(TRAITS)], ...] = ()
+    """What is known beforehand, for --by task: few_labels (a handful of images a class),
+    small_images (under 100 pixels a side), grey_images, phone (where the model will run)."""
     out: str = "choose.html"
     """Where the page goes; an earlier page of this command is replaced."""
     html: bool = True
@@ -43,20 +52,18 @@ def main(arguments=None):
     """Parse, compare, print, write the page; returns the exit code."""
 
     def work(asked):
-        from keras_transfer.choosing.comparison import compare_bases
         from keras_transfer.environment import write_text
         from keras_transfer.report.choosing import MARK, choice_page, choice_text
         from keras_transfer.report.pages import check_page
 
         check_seed(asked.seed)
-        page = Path(asked.out)
-        if asked.html:
+        page, writes = Path(asked.out), asked.html and asked.by == "data"
+        if writes:
             check_page(page, MARK)
-        limits = {name: getattr(asked, name) for name in ("max_mib", "max_ms", "time_budget")}
-        given = (asked.data, asked.data, asked.bases, asked.task, limits)
-        found = compare_bases(*given, asked.max_skipped, asked.seed)
+        given = {f.name: getattr(asked, f.name) for f in fields(asked) if f.name in KNOBS}
+        found = choose(**given)
         print(json.dumps(found, indent=2) if asked.json else choice_text(found))
-        if asked.html:
+        if writes:
             write_text(page, choice_page(found))
             progress.say(f"the same as a page: {page}")
 

@@ -17,6 +17,8 @@ def choice_text(found):
     """What `choosing.choose` found, as a table, the reason, and the command to go on with."""
     from rich.table import Table
 
+    if not found["headline"]:  # nothing was compared
+        return "\n".join([*_reason_lines(found), *missing_lines(found)])
     table = Table(box=None, pad_edge=False, header_style="bold")
     columns, rows = base_rows(found)
     for place, column in enumerate(columns):
@@ -24,10 +26,13 @@ def choice_text(found):
         table.add_column(column, justify="left" if left else "right", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    lines = [render(table, WIDTH), "", f"{found['reason']}."]
-    if found["command"]:
-        lines += ["", "Next:", f"  {found['command']}"]
+    lines = [render(table, WIDTH), "", *_reason_lines(found)]
     return "\n".join([*lines, *missing_lines(found)])
+
+
+def _reason_lines(found):
+    lines = [f"{found['reason']}."]
+    return [*lines, "", "Next:", f"  {found['command']}"] if found["command"] else lines
 
 
 def base_rows(found):
