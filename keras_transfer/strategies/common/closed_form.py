@@ -2,7 +2,7 @@
 
 Each is found on features of length 1, where how much of everything there is in an image does not
 count, and then folded into an ordinary linear layer on features as they are: divided by the mean
-length of those that it learned from. That costs under 0.3 points (benchmarks/few_labels.py).
+length of those that it learned from. That costs under 0.3 points (benchmarks/episodes.py).
 """
 
 from typing import NamedTuple
