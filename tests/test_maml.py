@@ -62,10 +62,21 @@ def test_the_gradient_of_maml_is_that_of_finite_differences(network, statistics,
 
 
 def test_first_order_is_another_gradient_of_the_same_loss(network):
-    learner, inputs, exact = gradients_of(network)
-    other, _, rough = gradients_of(network, first_order=True)
+    learner, inputs, exact = gradients_of(network, inner_rate=0.4)
+    other, _, rough = gradients_of(network, inner_rate=0.4, first_order=True)
     assert float(learner.gradient(inputs)[0]) == pytest.approx(float(other.gradient(inputs)[0]))
     assert max(np.abs(a - b).max() for a, b in zip(exact, rough, strict=True)) > 1e-4
+
+
+def test_first_order_takes_several_smaller_steps(network):
+    made = {
+        first: MamlLearner(
+            network, Episode(2, 2, 3), make_config(strategy="maml", first_order=first)
+        )
+        for first in (False, True)
+    }
+    assert (made[False].inner_rate, made[False].inner_steps) == (0.4, 1)
+    assert (made[True].inner_rate, made[True].inner_steps) == (0.1, 5)
 
 
 @pytest.mark.parametrize(("inner", "moves"), [("all", True), ("head", False)])

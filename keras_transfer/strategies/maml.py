@@ -41,6 +41,7 @@ from keras_transfer.strategies.common.optimizer import adam, warm_cosine
 from keras_transfer.strategies.common.prototypes import episode_scores
 
 WAYS = 5  # an adapted head is made for so many
+EXACT, FIRST_ORDER = (0.4, 1), (0.1, 5)  # (rate, steps) inside an episode (docs/how-it-works.md)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +54,11 @@ class Settings(MetaLearningSettings):
     """Episodes that one step of training sees together."""
     inner: Literal["all", "head"] = "all"
     """What an episode adapts: all that trains, or the head alone (ANIL)."""
-    inner_rate: float = 0.4
-    """Learning rate inside an episode."""
-    inner_steps: int = 1
-    """Steps of gradient descent inside an episode."""
+    inner_rate: float | None = None
+    """Learning rate inside an episode; by default 0.4, with --first-order 0.1."""
+    inner_steps: int | None = None
+    """Steps of gradient descent inside an episode; by default 1, with --first-order 5: its first
+    step adapts the head alone."""
     first_order: bool = False
     """Take the inner gradients as constants: faster, and worse."""
     statistics: Literal["query", "support"] = "query"
@@ -117,6 +119,9 @@ class MamlLearner:
         tf, keras = load_tensorflow(), load_keras()
         self.embedding = pooled_features(network)
         self.episode, self.config, self.optimizer = episode, config, optimizer
+        rate, steps = FIRST_ORDER if config.first_order else EXACT
+        self.inner_rate = rate if config.inner_rate is None else config.inner_rate
+        self.inner_steps = steps if config.inner_steps is None else config.inner_steps
         size = self.embedding.output.shape[-1]
         dtype = self.embedding.output.dtype
         # classes come in any order: one that starts at random has to forget that first, and what
@@ -180,7 +185,7 @@ class MamlLearner:
         """Logits (queries, ways) of the network that learned from `support` with `labels`."""
         body = [variable.value for variable in self.embedding.trainable_variables]
         head = [variable.value for variable in self.head]
-        for _ in range(self.config.inner_steps):
+        for _ in range(self.inner_steps):
             body, head = self._inner_step(body, head, support, labels)
         if self.config.statistics == "query":
             features, _ = self._features(body, queries, True)
@@ -202,7 +207,7 @@ class MamlLearner:
         if config.first_order:
             gradients = [tf.stop_gradient(gradient) for gradient in gradients]
         pairs = zip(adapted, gradients, strict=True)
-        moved = [value - config.inner_rate * gradient for value, gradient in pairs]
+        moved = [value - self.inner_rate * gradient for value, gradient in pairs]
         kept = body if config.inner == "head" else moved[:-2]
         return kept, moved[-2:]
 
