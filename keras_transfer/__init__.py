@@ -6,6 +6,7 @@ _PUBLIC = {  # name: the module that has it; imported on first use, since Keras 
     "transfer": "keras_transfer.train",
     "adapt": "keras_transfer.adapting",
     "choose": "keras_transfer.choosing",
+    "tune": "keras_transfer.tuning",
     "find_learning_rate": "keras_transfer.learning_rate",
     "Run": "keras_transfer.run.folder",
     "Predictor": "keras_transfer.run.predictor",

@@ -30,7 +30,7 @@ ORDER = [  # a module may import from its own row and the rows above it
     {"choosing"},
     {"report"},
     {"train"},
-    {"learning_rate", "adapting"},
+    {"learning_rate", "adapting", "tuning"},
     {"cli", "__main__"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
@@ -108,7 +108,7 @@ def test_heavy_imports_stand_inside_functions(path):
     assert not heavy
 
 
-VERBS = ["train", "choose", "adapt", "evaluate", "predict", "explain", "export", "report"]
+VERBS = ["train", "choose", "tune", "adapt", "evaluate", "predict", "explain", "export", "report"]
 VERBS += ["features", "compare", "doctor"]
 HELP = """
 import sys, keras_transfer.__main__ as m

@@ -8,7 +8,7 @@ import numpy as np
 from keras_transfer.data.dataset import NOBODY, Holdout, make_dataset
 from keras_transfer.data.examples import check_skipped, read_examples
 from keras_transfer.data.readable import readable_contents, remember_readable
-from keras_transfer.data.splits import check_labels, complete_splits
+from keras_transfer.data.training_part import training_source
 from keras_transfer.errors import UserError
 from keras_transfer.tasks import find_task
 
@@ -20,9 +20,6 @@ MOST = 2000  # of more the order of bases hardly changes
 class TrainingSample:
     """Examples of train in an order of which each beginning is stratified.
 
-    What the data brings as val or test is dropped before anything is read; of data without a split
-    the fifth that a run would draw as test, too.
-
     Args:
         source: a `data.sources.specs.Source`; seed: of the order, and of that draw.
         max_skipped: share of unreadable examples above which nothing is compared.
@@ -32,13 +29,8 @@ class TrainingSample:
     """
 
     def __init__(self, source, seed, max_skipped):
+        source = training_source(source, seed)
         task, table = find_task(source.task), source.table
-        brought = bool(set(table["split"]) & {"val", "test"})
-        table = table[table["split"].isin(("train", ""))].reset_index(drop=True)
-        check_labels(table, task)
-        if not brought:
-            table = complete_splits(table, task.strata(list(table["label"])), seed)
-        table = table[table["split"] == "train"].reset_index(drop=True)
         strata = task.strata(list(table["label"]))
         self.total, self.max_skipped = len(table), max_skipped
         table = table.iloc[stratified_order(strata, seed)[:MOST]].reset_index(drop=True)

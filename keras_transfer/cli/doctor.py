@@ -18,6 +18,7 @@ EXTRAS = {  # those of setup.cfg: (a module that each brings, what it is for)
     "onnx": ("tf2onnx", "the format onnx"),
     "heic": ("pillow_heif", "HEIC and HEIF images, as iPhones take them"),
     "tensorboard": ("tensorboard", "--tensorboard: the history for TensorBoard"),
+    "tune": ("optuna", "tune: the search of settings"),
     "jax": ("jax", "KERAS_BACKEND=jax"),
     "dev": ("pytest", "the tests and notebooks"),
 }

@@ -49,34 +49,38 @@ def main(arguments=None):
         run = run_transfer(config, config.data, asked.out, asked.overwrite)
         print(json.dumps(run.metrics, indent=2) if asked.json else summarise(run))
         sound = check_loading(run) if asked.verify_load else True
-        files = run.certificate.get("files", {}).values()
-        passed = all(entry["passed"] for entry in files)
-        return DONE if sound and passed else BELOW_BAR
+        return passed(run) if sound else BELOW_BAR
 
     given = sys.argv[1:] if arguments is None else list(arguments)
     return run_guarded(work, arguments_class(given), "keras-transfer train", arguments)
 
 
-def arguments_class(given):
-    """The dataclass of all flags: those of the strategy, task and modality that are named too."""
+def arguments_class(given, own=RunArguments, **defaults):
+    """The dataclass of all flags: those of the strategy, task and modality that are named too.
+
+    Args:
+        given: strings of the command line; own: a dataclass of the verb's own flags, which come
+            before those of TrainConfig; defaults: of fields, in place of TrainConfig's.
+    """
     named = {kind: _value(given, f"--{kind}") for kind in ROOMS}
     known = {kind: (*names_in(room), "auto") for kind, room in ROOMS.items()}
     config = config_class(**{kind: name for kind, name in named.items() if name in known[kind]})
     choices = {kind: Literal[tuple(names_in(room))] for kind, room in ROOMS.items()}
     choices["task"] = Literal[("auto", *names_in("tasks"))]
     flags = {
-        "__doc__": RunArguments.__doc__,
+        "__doc__": own.__doc__,
         "__annotations__": choices,
         "__module__": __name__,
         **{field.name: field.default for field in fields(config) if field.name in ROOMS},
+        **defaults,
     }
-    made = type("TrainArguments", (RunArguments, config), flags)
+    made = type("TrainArguments", (own, config), flags)
     return dataclass(frozen=True, kw_only=True)(made)
 
 
-def settings_of(asked):
-    """{setting: value} of parsed arguments, without those that are about the run."""
-    own = {field.name for field in fields(RunArguments)}
+def settings_of(asked, own=RunArguments):
+    """{setting: value} of parsed arguments, without the verb's `own`."""
+    own = {field.name for field in fields(own)}
     return {f.name: getattr(asked, f.name) for f in fields(asked) if f.name not in own}
 
 
@@ -88,6 +92,12 @@ def _value(given, flag):
         if text == flag and place + 1 < len(given):
             return given[place + 1]
     return None
+
+
+def passed(run):
+    """The exit code for a run: whether all its exports passed their certificate."""
+    files = run.certificate.get("files", {}).values()
+    return DONE if all(entry["passed"] for entry in files) else BELOW_BAR
 
 
 def check_loading(run):

@@ -1,5 +1,6 @@
 """Figures as plain data: what is to be seen, without a word on how; `figures` draws them."""
 
+import math
 from typing import NamedTuple
 
 
@@ -88,6 +89,35 @@ class Front(NamedTuple):
                 found.append(place)
                 highest = self.y[place]
         return found
+
+
+class Parallel(NamedTuple):
+    """Parallel coordinates: an axis a setting, a line a row, the best rows strongest.
+
+    Attributes:
+        names: of the axes; rows: values on them, words, numbers, or None where a row has none.
+        losses: of the rows; the lower, the better.
+    """
+
+    name: str
+    title: str
+    caption: str
+    names: tuple[str, ...]
+    rows: tuple[tuple, ...]
+    losses: tuple[float, ...]
+    x_label: str = ""
+
+    def heights(self, place):
+        """({a value on the axis at `place`: its height 0..1}, [(height, text)] of its ticks)."""
+        values = [row[place] for row in self.rows if row[place] is not None]
+        if all(isinstance(value, float) and value > 0 for value in values):
+            logs = {value: math.log(value) for value in values}
+            low, high = min(logs.values()), max(logs.values())
+            heights = {v: (one - low) / (high - low or 1) for v, one in logs.items()}
+            return heights, [(heights[v], f"{v:.2g}") for v in (min(values), max(values))]
+        distinct = sorted(set(values), key=str)
+        heights = {v: n / max(1, len(distinct) - 1) for n, v in enumerate(distinct)}
+        return heights, [(heights[value], str(value)) for value in distinct]
 
 
 class Bars(NamedTuple):

@@ -4,7 +4,7 @@ import functools
 import io
 from typing import NamedTuple
 
-from keras_transfer.evaluate.figures import Bars, Front, Lines, Matrix, Scatter
+from keras_transfer.evaluate.figures import Bars, Front, Lines, Matrix, Parallel, Scatter
 
 WIDTH = 4.9  # inches; its letters are read without glasses on a phone too
 CELL, LETTER, BAR = 0.27, 0.085, 0.25  # inches
@@ -208,6 +208,30 @@ def _(figure: Front, axes, palette):
         axes.annotate(_short(name), (x, y), fontsize=FONT_SIZE - 1, **place)
     axes.margins(x=0.2)
     axes.set_ylabel(_literal(figure.y_label))
+
+
+@_draw.register
+def _(figure: Parallel, axes, palette):
+    axes.set_axis_off()
+    heights = []
+    for place, name in enumerate(figure.names):
+        found, ticks = figure.heights(place)
+        heights.append(found)
+        axes.axvline(place, color=palette.grid, linewidth=1.0, ymin=0.12, ymax=0.9)
+        axes.text(place, 1.12, _short(name), ha="center", va="bottom", fontsize=FONT_SIZE - 1)
+        for height, text in ticks:
+            axes.text(place + 0.04, height, _short(text), va="center", fontsize=FONT_SIZE - 2)
+    order = sorted(range(len(figure.rows)), key=lambda row: -figure.losses[row])
+    for rank, number in enumerate(order, start=1):
+        points = [
+            (place, heights[place][value])
+            for place, value in enumerate(figure.rows[number])
+            if value is not None
+        ]
+        style = {"color": palette.wrong if rank == len(order) else palette.right}
+        style |= {"alpha": 0.15 + 0.85 * (rank / len(order)) ** 3, "marker": "o", "markersize": 3}
+        axes.plot(*zip(*points, strict=True), linewidth=1.2, **style)
+    axes.set(xlim=(-0.3, len(figure.names) - 0.3), ylim=(-0.1, 1.25))
 
 
 @_draw.register

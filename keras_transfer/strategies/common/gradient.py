@@ -1,6 +1,7 @@
 """Training by gradient: the one loop that every strategy uses, early stopping and budget in it."""
 
 import contextlib
+import contextvars
 import math
 import re
 import time
@@ -22,6 +23,23 @@ from keras_transfer.strategies.common.judging import judge_indices
 from keras_transfer.strategies.common.optimizer import warm_cosine
 from keras_transfer.strategies.common.rate_test import check_rate
 from keras_transfer.strategies.common.tensorboard import scalars
+
+WATCH = contextvars.ContextVar("watch", default=None)  # hears of each epoch
+
+
+@contextlib.contextmanager
+def watched(watch):
+    """Call `watch(share, loss)` after each epoch that the holdout judges, while inside.
+
+    Args:
+        watch: function of the share of the epochs that are over and the loss on the holdout; what
+            it raises ends the training. None for nobody.
+    """
+    token = WATCH.set(watch)
+    try:
+        yield
+    finally:
+        WATCH.reset(token)
 
 
 class Schedule(NamedTuple):
@@ -158,6 +176,9 @@ class _BestKeeper:
         self.history.append(row)
         self.write(row, row["epoch"])
         self.advance()
+        watch = WATCH.get()
+        if watch is not None and "holdout_loss" in row:
+            watch(row["epoch"] / self.plan.epochs, row["holdout_loss"])
         # a whole schedule ends in its best weights; the holdout is for stopping
         whole = math.isinf(self.plan.patience) and math.isinf(self.plan.deadline)
         loss = -row["epoch"] if whole else row.get("holdout_loss", -row["epoch"])
