@@ -7,7 +7,7 @@ from typing import NamedTuple
 from keras_transfer.evaluate.figures import Bars, Front, Lines, Matrix, Parallel, Scatter
 
 WIDTH = 4.9  # inches; its letters are read without glasses on a phone too
-CELL, LETTER, BAR = 0.27, 0.085, 0.25  # inches
+CELL, LETTER, BAR, AXIS = 0.27, 0.085, 0.25, 1.6  # inches
 FONT_SIZE = 9.5  # points
 LONGEST_NAME = 24  # letters
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))  # colours are not the only difference
@@ -104,6 +104,8 @@ def size_of(figure):
         letters = min(LONGEST_NAME, max(map(len, figure.rows))) * LETTER
         side = max(len(figure.rows) * max(CELL, 0.1 + 0.08 * _digits(figure)), 1.8)
         return max(WIDTH, side + letters + 0.5), side + letters + 0.4
+    if isinstance(figure, Parallel):
+        return max(WIDTH, AXIS * len(figure.names)), 3.3
     if isinstance(figure, Bars):
         return WIDTH, 0.8 + BAR * max(2, len(figure.labels))
     return WIDTH, 3.3

@@ -57,7 +57,7 @@ def tuning_page(found):
         "tune.html",
         found=found,
         rows=[trial_row(trial, found) for trial in ranked(found)],
-        figures=[(one, _markup(to_svg(one))) for one in figures if one],
+        figures=[(one, _markup(to_svg(one)), isinstance(one, Parallel)) for one in figures if one],
     )
 
 

@@ -204,7 +204,7 @@ def _row(trial):
         "number": trial.number,
         "state": trial.state.name.lower(),
         "settings": {name.split(" of ")[0]: value for name, value in trial.params.items()},
-        "loss": trial.value,
+        "loss": trial.value if trial.state.name == "COMPLETE" else None,
         "metric": trial.user_attrs.get("metric"),
         "seconds": trial.user_attrs.get("seconds"),
         "reason": trial.user_attrs.get("reason"),
