@@ -260,7 +260,7 @@ class _NoNumber(Classification):
 
     good_steps = 0
 
-    def loss(self, mixed=False):
+    def loss(self, mixed=False, smoothing=0.0):
         keras, step = load_keras(), load_keras().Variable(0, dtype="int32", trainable=False)
 
         def broken(truth, prediction):

@@ -26,7 +26,8 @@ class TuneArguments(Talk):
     """Minutes for the trials; the training of the winner comes after."""
     search: tuple[str, ...] = ()
     """What is searched: base, strategy, method, trainable, learning_rate, augment, batch_size,
-    dropout, mixup, class_weight, pooling; by default what mostly matters."""
+    dropout, mixup, label_smoothing, weight_decay, l2_sp, weight_average, class_weight, pooling; by
+    default what mostly matters."""
     bases: tuple[str, ...] = ()
     """Bases to search among, NAME or NAME=PATH, with --search base."""
     html: bool = True

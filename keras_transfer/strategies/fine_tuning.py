@@ -7,7 +7,7 @@ clearly that another share of the tuning is better.
 """
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from keras_transfer import progress
 from keras_transfer.backend import load_keras
@@ -20,6 +20,7 @@ from keras_transfer.strategies.common.gradient import predict_inputs, schedule, 
 from keras_transfer.strategies.common.inputs import check_views, inputs_of, views_of
 from keras_transfer.strategies.common.judging import clearly_better, judge_indices
 from keras_transfer.strategies.common.rate_test import Training, enough_views, narrowed
+from keras_transfer.strategies.common.regularization import RegularizationSettings, regularized
 from keras_transfer.strategies.common.unseen import on_holdout
 from keras_transfer.strategies.feature_extraction import (
     NOBODY,
@@ -31,6 +32,11 @@ from keras_transfer.strategies.feature_extraction import (
 SHARES = (0.0, 0.5, 1.0)  # of the way to the tuned weights
 REFIT_MOST = 2000  # training examples; of more the holdout is hardly missed
 FRESH_MOMENTUM = 0.9  # of batch norms; Keras's 0.99 lags for hundreds of steps, small sets have few
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(RegularizationSettings):
+    pass
 
 
 def check(config):
@@ -99,7 +105,7 @@ def fit(model, dataset, features, config):
     fit_head_on_part(model, dataset, features, config)
     network, fetch = _prepare(model, tuning, looks, dataset, features, config)
     start = network.get_weights()
-    history, best = _train(network, fetch, tuning, dataset, config)
+    history, best = _train(model, network, fetch, tuning, dataset, config)
     share, judgement, predictions = _best_share(network, fetch, dataset, config, start)
     unseen = on_holdout(model, network, fetch, dataset, predictions)
     if share:
@@ -109,7 +115,9 @@ def fit(model, dataset, features, config):
             network, fetch = _prepare(model, again[0], looks, dataset, features, config)
             start = network.get_weights()
             whole = best == tuning.epochs
-            _train(network, fetch, again[0], dataset, config, again[0].epochs if whole else best)
+            _train(
+                model, network, fetch, again[0], dataset, config, again[0].epochs if whole else best
+            )
             _interpolate(network, start, network.get_weights(), share)
     elif config.time_budget is None or not config.hidden_units:
         model.set_weights(untouched)
@@ -121,7 +129,7 @@ def fit(model, dataset, features, config):
 def _from_scratch(model, stage, dataset, features, config):
     """Train a network without pretrained weights; there is no head to fall back on."""
     network, fetch = _prepare(model, stage, stage.epochs, dataset, features, config)
-    history, best = _train(network, fetch, stage, dataset, config)
+    history, best = _train(model, network, fetch, stage, dataset, config)
     unseen = on_holdout(model, network, fetch, dataset)
     score = history[best - 1]["holdout_metric"]
     return Fitted(model, history, dataset.holdout.split, score, unseen)
@@ -137,14 +145,15 @@ def _prepare(model, stage, looks, dataset, features, config):
     return inputs_of(model, stage, looks, dataset, features, config)
 
 
-def _train(network, fetch, stage, dataset, config, epochs=None):
+def _train(model, network, fetch, stage, dataset, config, epochs=None):
     """(history, best epoch) of a stage; `epochs` fixes how long, on all of train."""
     fit, select = dataset.holdout.fit, dataset.holdout.select
     plan = schedule(stage, config, dataset.begun)
     if epochs:
         fit, select = dataset.indices("train"), NOBODY
         plan = plan._replace(epochs=epochs, patience=math.inf)
-    return train_by_gradient(network, fetch, dataset, fit, select, config, plan, stage.name)
+    with regularized(model, network, config):
+        return train_by_gradient(network, fetch, dataset, fit, select, config, plan, stage.name)
 
 
 def _best_share(network, fetch, dataset, config, start):

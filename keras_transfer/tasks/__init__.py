@@ -160,8 +160,15 @@ class Task:
         """The loss of each example (n,) for these."""
         return self.log_losses(targets, predictions)
 
-    def loss(self, mixed=False):
-        """The Keras loss, one an output; `mixed`: targets are what `one_hot` gives."""
+    def loss(self, mixed=False, smoothing=0.0):
+        """The Keras loss, one an output.
+
+        Args:
+            mixed: whether targets are what `one_hot` gives.
+            smoothing: share of a label that is spread over all, for tasks that have labels.
+
+        Raises: UserError for smoothing where there are none.
+        """
         raise NotImplementedError
 
     def metrics(self, mixed=False):

@@ -97,9 +97,11 @@ class Classification(Task):
     def build_head(self, tensors, settings):
         return activate(vector_logits(tensors[-1], settings, len(self.outputs)), "softmax")
 
-    def loss(self, mixed=False):
+    def loss(self, mixed=False, smoothing=0.0):
         losses = load_keras().losses
-        return losses.CategoricalCrossentropy() if mixed else losses.SparseCategoricalCrossentropy()
+        if mixed:
+            return losses.CategoricalCrossentropy(label_smoothing=smoothing)
+        return losses.SparseCategoricalCrossentropy()
 
     def metrics(self, mixed=False):
         metrics = load_keras().metrics

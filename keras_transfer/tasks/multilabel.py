@@ -91,8 +91,8 @@ class Multilabel(Task):
     def build_head(self, tensors, settings):
         return activate(vector_logits(tensors[-1], settings, len(self.outputs)), "sigmoid")
 
-    def loss(self, mixed=False):
-        return load_keras().losses.BinaryCrossentropy()
+    def loss(self, mixed=False, smoothing=0.0):
+        return load_keras().losses.BinaryCrossentropy(label_smoothing=smoothing)
 
     def metrics(self, mixed=False):
         auc = load_keras().metrics.AUC

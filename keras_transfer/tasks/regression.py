@@ -124,8 +124,10 @@ class Regression(Task):
     def linear_losses(self, targets, predictions):
         return ((targets - predictions) ** 2).mean(axis=1)
 
-    def loss(self, mixed=False):
+    def loss(self, mixed=False, smoothing=0.0):
         """Squared error in units of the spread."""
+        if smoothing:
+            raise UserError("--label-smoothing needs classes", self.name, "Leave it out")
         keras = load_keras()
         weights = np.array(self.scale, dtype=np.float32) ** -2
 

@@ -88,6 +88,12 @@ SEARCH = {  # in this order: what comes later may depend on what came before
     "batch_size": Searched(_one_of("batch_size", 8, 16, 32), tunes),
     "dropout": Searched(_one_of("dropout", 0.0, 0.2, 0.5), tunes),
     "mixup": Searched(_one_of("mixup", 0.0, 0.2), tunes),
+    "label_smoothing": Searched(
+        _one_of("label_smoothing", 0.0, 0.1), lambda chosen: tunes(chosen) and chosen.exclusive
+    ),
+    "weight_decay": Searched(_one_of("weight_decay", 0.0, 1e-3, 1e-2), tunes),
+    "l2_sp": Searched(_one_of("l2_sp", 0.0, 1e-3, 1e-2), tunes),
+    "weight_average": Searched(_one_of("weight_average", 0.0, 0.9, 0.99), tunes),
     "class_weight": Searched(_one_of("class_weight", "none", "balanced"), lambda c: c.exclusive),
     "pooling": Searched(_one_of("pooling", "avg", "max")),
 }

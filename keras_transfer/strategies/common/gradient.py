@@ -22,6 +22,7 @@ from keras_transfer.strategies.common.inputs import batches_for
 from keras_transfer.strategies.common.judging import judge_indices
 from keras_transfer.strategies.common.optimizer import warm_cosine
 from keras_transfer.strategies.common.rate_test import check_rate
+from keras_transfer.strategies.common.regularization import callbacks
 from keras_transfer.strategies.common.tensorboard import scalars
 
 WATCH = contextvars.ContextVar("watch", default=None)  # hears of each epoch
@@ -116,7 +117,8 @@ def train_by_gradient(model, fetch, dataset, fit, select, config, plan, label):
             "verbose": 0,
         }
         with explained(plan.batch_size, "Take --batch-size auto, or a smaller number"):
-            model.fit(batches, callbacks=[callback], **settings)
+            # what averages the weights comes first: the keeper judges and keeps the average
+            model.fit(batches, callbacks=[*callbacks(config), callback], **settings)
     keeper.restore()
     history = [{**row, "selected": row["epoch"] == keeper.best} for row in keeper.history]
     return history, keeper.best

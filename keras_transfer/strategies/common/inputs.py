@@ -17,6 +17,7 @@ from keras_transfer.inputs import find_modality
 from keras_transfer.inputs.common.arrays import take
 from keras_transfer.model.cut import cut
 from keras_transfer.runtimes.keras import input_dtype
+from keras_transfer.strategies.common.regularization import takes_one_hot
 
 
 def views_of(augmentation, config, recommended):
@@ -107,7 +108,7 @@ def batches_for(network, fetch, dataset, indices, config, epochs):
     return training_batches(
         fetch.source([(tuple(one.shape[1:]), input_dtype(one)) for one in network.inputs]),
         indices,
-        dataset.task.one_hot(targets) if config.mixup else targets,
+        dataset.task.one_hot(targets) if takes_one_hot(config) else targets,
         dataset.weights(indices, config.class_weight),
         config,
         epochs,

@@ -16,16 +16,16 @@ def warm_cosine(rate, steps):
     )
 
 
-def adam(rate):
+def adam(rate, **settings):
     """A new optimizer: one that was built for other variables refuses these.
 
     Args:
-        rate: the learning rate, or a schedule of Keras.
+        rate: the learning rate, or a schedule of Keras; settings: of Keras's Adam.
     """
     keras = load_keras()
     mirrored = keras.backend.backend() == "tensorflow" and device_count() > 1
     kind = _mirrored_adam() if mirrored else keras.optimizers.Adam
-    return kind(rate, global_clipnorm=CLIP_NORM)
+    return kind(rate, global_clipnorm=CLIP_NORM, **settings)
 
 
 def scaled_adam(rate):

@@ -40,7 +40,7 @@ class Boxes(Task):
         centres = dense(MOST, name="centres")(tensors[-1])
         return [centres, dense(MOST, activation="sigmoid", name="presence")(tensors[-1])]
 
-    def loss(self, mixed=False):
+    def loss(self, mixed=False, smoothing=0.0):
         return ["mean_squared_error", "binary_crossentropy"]
 
     def log_losses(self, targets, predictions):
