@@ -11,6 +11,7 @@ VERBS = {  # verb: module, what it does
     "train": ("keras_transfer.cli.train", "adapt a base to your images; score, save and export it"),
     "choose": ("keras_transfer.cli.choose", "which base suits your images and limits, by evidence"),
     "tune": ("keras_transfer.cli.tune", "search settings within a budget, train with the winner"),
+    "check": ("keras_transfer.cli.check", "see what training would see: augmented views"),
     "adapt": ("keras_transfer.cli.adapt", "other or more classes for a run, from a few images"),
     "evaluate": ("keras_transfer.cli.evaluate", "score a model on labelled images"),
     "predict": ("keras_transfer.cli.predict", "predict for files, folders or patterns"),

@@ -54,11 +54,13 @@ class TrainConfig:
     default."""
     dropout: float = 0.0
     """Share of features dropped while a head with hidden layers, or the base, is trained."""
-    augment: Literal["auto", "none", "light", "standard", "drawing", "crop"] = "auto"
-    """Random flips, rotations, zooms, brightness and contrast while training (of a drawing:
-    rotation, shear, scale and shift on its own ground; crop: closer looks at a part, for frozen
-    bases); auto is none for feature_extraction, crop for few_shot, light for all that trains the
-    base."""
+    augment: Literal[
+        "auto", "none", "light", "standard", "strong", "medical", "drawing", "crop"
+    ] = "auto"
+    """Random flips, rotations, zooms, brightness and contrast while training (strong: colours and
+    an erased part too; medical: no flips, little of the rest; of a drawing: rotation, shear, scale
+    and shift on its own ground; crop: closer looks at a part, for frozen bases); auto is none for
+    feature_extraction, crop for few_shot, light for all that trains the base."""
     views: int | None = None
     """Augmented views of each example, the plain one included; by default 4 for
     feature_extraction, 3 for few_shot, one an epoch for fine_tuning."""

@@ -108,7 +108,18 @@ def test_heavy_imports_stand_inside_functions(path):
     assert not heavy
 
 
-VERBS = ["train", "choose", "tune", "adapt", "evaluate", "predict", "explain", "export", "report"]
+VERBS = [
+    "train",
+    "choose",
+    "tune",
+    "check",
+    "adapt",
+    "evaluate",
+    "predict",
+    "explain",
+    "export",
+    "report",
+]
 VERBS += ["features", "compare", "doctor"]
 HELP = """
 import sys, keras_transfer.__main__ as m

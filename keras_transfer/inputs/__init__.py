@@ -162,6 +162,14 @@ class Modality:
         """
         raise NotImplementedError
 
+    def augmentation_for(self, name, config):
+        """The name of an augmentation as views have it, for the settings of a TrainConfig."""
+        return name
+
+    def shown_pixels(self, arrays):
+        """What the arrays of an example look like: RGB pixels uint8 (height, width, 3)."""
+        raise UserError("such inputs cannot be shown", self.name)
+
     def augment(self, batch, digests, views):
         """A view of each example of a batch.
 

@@ -13,12 +13,13 @@ from keras_transfer.inputs import InputSpec, Loaded, Modality, Tensor
 from keras_transfer.inputs.image.arrays import rgb
 from keras_transfer.inputs.image.augmentation import (
     DRAWS,
+    UNFLIPPED,
     change,
     draw,
     find_augmentation,
     rotate,
 )
-from keras_transfer.inputs.image.crops import CROP, crop_key, load_crop
+from keras_transfer.inputs.image.crops import CROPS, crop_key, load_crop
 from keras_transfer.inputs.image.decoders import HEIC_COMMAND, open_image
 from keras_transfer.inputs.image.in_graph import load_first, load_in_graph
 from keras_transfer.inputs.image.reading import (
@@ -42,6 +43,8 @@ class Settings:
     """Pixels a side that the model sees; by default those the base was trained at."""
     resize: Literal["squeeze", "crop", "pad"] = "squeeze"
     """How an image becomes square: squeezed, its middle cut out, or padded with grey."""
+    flip: bool = True
+    """Whether augmentation may mirror images; --no-flip for digits, text, and what has a side."""
     max_pixels: int = 200_000_000
     """An image with more pixels than this is skipped: it could be a decompression bomb."""
 
@@ -76,7 +79,7 @@ class Image(Modality):
     has_phone_metadata = True
     loads_in_graph = True
     view_size = 1 + DRAWS
-    read_anew = (CROP,)
+    read_anew = CROPS
     rotations = 4
 
     def spec(self, base, config):
@@ -168,6 +171,12 @@ class Image(Modality):
     def load_in_graph(self, path, way, spec):
         return [load_in_graph(path, way, spec)]
 
+    def augmentation_for(self, name, config):
+        return name if config.flip else name + UNFLIPPED
+
+    def shown_pixels(self, arrays):
+        return np.clip(np.round(arrays), 0, 255).astype(np.uint8)
+
     def draw_views(self, digests, views):
         """Whether an image is changed, then the numbers of `augmentation.draw`."""
         numbers = np.zeros((len(views), self.view_size), np.float32)
@@ -190,7 +199,7 @@ class Image(Modality):
 
     def view_key(self, view):
         if view and view[0] in self.read_anew:
-            return [*crop_key(), *view[1:]]
+            return [*crop_key(view[0]), *view[1:]]
         return view and [*find_augmentation(view[0]), *view[1:]]
 
     def signatures(self, tf, spec):

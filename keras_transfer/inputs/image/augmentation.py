@@ -18,22 +18,31 @@ class Augmentation(NamedTuple):
     stretch: float = 0.0  # share by which one axis grows and the other shrinks
     shear: float = 0.0  # share of a row's height that it slides sideways
     background: bool = False  # what is uncovered gets the colour of the border, else a mirror image
+    saturation: float = 0.0  # factor 1 - s .. 1 + s about each pixel's grey
+    erase: float = 0.0  # longest share of the sides of a rectangle of the mean colour
 
 
 AUGMENTATIONS = {
     "light": Augmentation(True, 10.0, 0.10, 0.05, 0.05, 0.10),
     "standard": Augmentation(True, 20.0, 0.20, 0.10, 0.15, 0.25),
+    # the shape and colours of the part that is left have to do (erasing: arXiv:1708.04896)
+    "strong": Augmentation(True, 30.0, 0.30, 0.15, 0.20, 0.40, 0.10, saturation=0.5, erase=0.4),
+    # left and right are not alike in a body, and grey values mean something
+    "medical": Augmentation(False, 7.0, 0.08, 0.04, 0.08, 0.15),
     # strokes on a plain ground, never mirrored: many a letter would be another one
     "drawing": Augmentation(False, 15.0, 0.10, 0.08, 0.0, 0.0, 0.10, 0.25, True),
 }
-DRAWS = 9  # numbers that one image's change takes
+DRAWS = 14  # numbers that one image's change takes
+UNFLIPPED = " without flips"  # behind a name: the same, never mirrored
 
 
 def find_augmentation(name):
-    """The row called `name`; an unknown name is a UserError."""
-    if name not in AUGMENTATIONS:
-        raise unknown_name("augmentation", name, ["none", *AUGMENTATIONS])
-    return AUGMENTATIONS[name]
+    """The row called `name`, which may have UNFLIPPED behind it; an unknown one is a UserError."""
+    known = name.removesuffix(UNFLIPPED)
+    if known not in AUGMENTATIONS:
+        raise unknown_name("augmentation", known, ["none", *AUGMENTATIONS])
+    kind = AUGMENTATIONS[known]
+    return kind._replace(flip=False) if name != known else kind
 
 
 def draw(seed, view, examples):
@@ -69,6 +78,12 @@ def augment(pixels, draws, kind):
     )
     if kind.background:
         turned += ground
+    if kind.erase:
+        turned = _erased(tf, turned, draws[:, 9:13], kind.erase)
+    if kind.saturation:
+        grey = tf.reduce_mean(turned, axis=3, keepdims=True)
+        factor = (1.0 + kind.saturation * draws[:, 13])[:, None, None, None]
+        turned = tf.clip_by_value(grey + factor * (turned - grey), 0.0, 255.0)
     if not (kind.contrast or kind.brightness):
         return turned
     contrast = (1.0 + kind.contrast * draws[:, 5])[:, None]
@@ -82,6 +97,23 @@ def _border_colour(tf, pixels):
     sides = [pixels[:, 0], pixels[:, -1], pixels[:, 1:-1, 0], pixels[:, 1:-1, -1]]
     border = tf.sort(tf.transpose(tf.concat(sides, axis=1), [0, 2, 1]))  # (batch, 3, around it)
     return border[:, None, None, :, tf.shape(border)[2] // 2]
+
+
+def _erased(tf, pixels, draws, longest):
+    """Pixels with a rectangle in each image's mean colour.
+
+    Args:
+        draws: (batch, 4): where its middle is (x, y), and how wide and tall it is.
+    """
+    size = tf.cast(tf.shape(pixels)[1], tf.float32)
+    places = tf.range(size)[None]
+    middle = (draws[:, :2] + 1.0) / 2.0 * size
+    half = (draws[:, 2:] + 1.0) / 4.0 * longest * size
+    inside = [
+        tf.abs(places - middle[:, axis, None]) <= half[:, axis, None] for axis in (0, 1)
+    ]  # columns, rows: (batch, size)
+    mask = inside[1][:, :, None, None] & inside[0][:, None, :, None]
+    return tf.where(mask, tf.reduce_mean(pixels, axis=(1, 2), keepdims=True), pixels)
 
 
 def _scaled(tf, pixels, factor, offset):

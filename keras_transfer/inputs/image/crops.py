@@ -7,16 +7,17 @@ points. Parts of the small image, enlarged, were tried and brought nothing.
 
 import numpy as np
 
+from keras_transfer.inputs.image.augmentation import UNFLIPPED
 from keras_transfer.inputs.image.reading import load_with_shape
 
-CROP = "crop"  # the name of this augmentation
+CROPS = ("crop", "crop" + UNFLIPPED)  # names of this augmentation
 SMALLEST, LARGEST = 0.65, 0.9  # share of the image's sides that a view shows
 STEPS = 4  # sizes between them: each is compiled once
 
 
-def crop_key():
-    """All that decides the pixels of these views, besides seed and number."""
-    return [CROP, SMALLEST, LARGEST, STEPS]
+def crop_key(name):
+    """All that decides the pixels of the views of this name, besides seed and number."""
+    return [name, SMALLEST, LARGEST, STEPS]
 
 
 def load_crop(reference, digest, view, settings):
@@ -24,7 +25,7 @@ def load_crop(reference, digest, view, settings):
 
     Args:
         reference: as of `Modality.load`; digest: sha256 in hex of its contents.
-        view: (CROP, seed, number); settings: of the InputSpec.
+        view: (one of CROPS, seed, number); settings: of the InputSpec.
     """
     size = settings["image_size"]
     generator = np.random.default_rng([*view[1:], int(digest[:12], 16)])
@@ -34,4 +35,5 @@ def load_crop(reference, digest, view, settings):
     pixels, _ = load_with_shape(reference, whole, *asked)
     top, left = generator.integers(0, whole - size + 1, 2)
     part = pixels[top : top + size, left : left + size]
-    return part[:, ::-1] if generator.random() < 0.5 else part
+    mirrored = generator.random() < 0.5 and not view[0].endswith(UNFLIPPED)
+    return part[:, ::-1] if mirrored else part

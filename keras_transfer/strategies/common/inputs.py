@@ -25,6 +25,7 @@ def views_of(augmentation, config, recommended):
     if augmentation == "none":
         return [None]
     count = config.views or recommended
+    augmentation = find_modality(config.modality).augmentation_for(augmentation, config)
     return [None, *((augmentation, config.seed, number) for number in range(1, count))]
 
 
