@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 
 from keras_transfer.cli.train import main
 from keras_transfer.config import make_config
@@ -10,9 +11,11 @@ from keras_transfer.features.plan import plan_storing
 from keras_transfer.model.cut import cut
 from keras_transfer.model.factory import build_model
 from keras_transfer.model.trainable import set_trainable
-from keras_transfer.strategies import Facts
+from keras_transfer.strategies import Facts, find_strategy
+from keras_transfer.strategies.common.hyper_rule import choices
 from keras_transfer.strategies.fine_tuning import stages
 from keras_transfer.tasks import make_task
+from tests.support.drawing import plant_classes
 
 SMALL = "mobilenet_v2_0.35"
 TASK = make_task("classification", ["a", "b"], np.ones(2, bool))
@@ -71,3 +74,46 @@ def test_the_plan_is_printed_and_nothing_is_done(class_folder, tmp_path, monkeyp
     assert stage["part"] == "block_13"
     assert plan["seconds_training"] == stage["seconds_training"] > 0
     assert not (tmp_path / "saved_models").exists()
+
+
+@pytest.mark.parametrize(
+    ("knobs", "train", "expected"),
+    [
+        (
+            {"strategy": "fine_tuning"},
+            300,
+            {"trainable": "block6", "batch_size": 8, "epochs": 8, "views": 8, "augment": "light"},
+        ),
+        ({"strategy": "fine_tuning"}, 5000, {"batch_size": 32, "epochs": 10, "views": 10}),
+        ({"strategy": "fine_tuning", "weights": "none"}, 300, {"trainable": "all"}),
+        ({"strategy": "feature_extraction"}, 300, {"penalty": "selected"}),
+        ({"strategy": "few_shot"}, 10, {"penalty": 0.3}),
+        (
+            {"strategy": "feature_extraction", "hidden_units": (8,)},
+            300,
+            {"batch_size": 32, "learning_rate": 1e-3},
+        ),
+    ],
+)
+def test_what_is_left_open_is_taken_by_rule(knobs, train, expected):
+    config = make_config(base="efficientnet_lite0", **knobs)
+    facts = Facts(train, train, train - train // 5, "train", TASK)
+    planned = find_strategy(config.strategy).stages(facts, config)
+    found = {choice.setting: choice.value for choice in choices(facts, config, planned)}
+    assert {name: found.get(name) for name in expected} == expected
+
+
+def test_what_is_named_is_no_matter_of_the_rule():
+    named = {"epochs": 4, "batch_size": 16, "learning_rate": 1e-4, "augment": "none", "views": 2}
+    config = make_config(strategy="fine_tuning", trainable="block7", **named)
+    facts = Facts(300, 300, 240, "train", TASK)
+    assert choices(facts, config, find_strategy("fine_tuning").stages(facts, config)) == []
+
+
+def test_the_plan_gives_reasons(tmp_path, capsys):
+    photos = plant_classes(tmp_path, 6)
+    flags = ["--data", str(photos), "--base", SMALL, "--weights", "none", "--image-size", "64"]
+    assert main([*flags, "--strategy", "fine_tuning", "--plan"]) == 0
+    printed = capsys.readouterr().out
+    assert "What is not named is taken by rule:" in printed
+    assert "trainable all: there are no pretrained weights" in printed

@@ -9,6 +9,12 @@ def describe_plan(plan):
         f"{plan['features']} features to compute, {plan['seconds_features']:.0f} s by Keras, less "
         f"where they are stored already; {plan['bytes_stored'] / 2**20:.1f} MiB to store",
     ]
+    if plan["settings"]:
+        lines.append("What is not named is taken by rule:")
+    for choice in plan["settings"]:
+        value = choice["value"]
+        shown = f"{value:g}" if isinstance(value, float) else value
+        lines.append(f"  {choice['setting'].replace('_', ' ')} {shown}: {choice['reason']}")
     for stage in plan["stages"]:
         if not stage["epochs"]:
             continue

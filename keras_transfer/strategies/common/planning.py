@@ -18,6 +18,7 @@ from keras_transfer.model.factory import build_for
 from keras_transfer.model.trainable import set_trainable
 from keras_transfer.strategies import Facts, find_strategy, settle_strategy
 from keras_transfer.strategies.common.batch_size import settle_batch_size
+from keras_transfer.strategies.common.hyper_rule import choices
 from keras_transfer.tasks import find_task
 
 MEASURED = 32  # examples to measure on
@@ -44,12 +45,14 @@ def plan_run(data, config, spec):
         planned = [
             _measure(model, stage, stages, sample, facts, config, features.room) for stage in stages
         ]
+    chosen = [choice._asdict() for choice in choices(facts, config, stages)]
     names = ("features", "seconds_features", "bytes_stored", "seconds_training")
     return {
         "examples": facts.total,
         "train": facts.train,
         "seconds_reading": round(reading * facts.total, 1),
         **{name: round(sum(stage[name] for stage in planned), 1) for name in names},
+        "settings": chosen,
         "stages": planned,
     }
 
