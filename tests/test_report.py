@@ -439,7 +439,7 @@ def test_an_installed_package_has_the_page():
     setup.read(ROOT / "setup.cfg")
     patterns = setup["options.package_data"]["keras_transfer.report"].split(", ")
     others = [p for p in (ROOT / "keras_transfer").rglob("*") if p.suffix in (".html", ".css")]
-    pages = {"choose.html", "compare.html", "report.html", "tune.html"}
+    pages = {"choose.html", "compare.html", "macros.html", "report.html", "tune.html"}
     assert {p.name for p in others} == {"style.css", *pages}
     assert all(any(fnmatch(file.name, p) for p in patterns) for file in others)
     assert {file.parent.name for file in others} == {"report"}

@@ -2,10 +2,10 @@
 
 from keras_transfer.errors import count
 from keras_transfer.evaluate.figures import Front
-from keras_transfer.figures.svg import to_svg
 from keras_transfer.report.numbers import interval, spaced
-from keras_transfer.report.pages import render_page
+from keras_transfer.report.pages import drawn, render_page
 from keras_transfer.report.render import render
+from keras_transfer.report.tables import Cell, Table
 
 MARK = '<meta name="generator" content="keras_transfer choose">'  # a page of ours, to write over
 WIDTH = 160
@@ -15,11 +15,11 @@ AXES = {"ms": "milliseconds of its int8 TFLite file", "mib": "MiB of its int8 TF
 
 def choice_text(found):
     """What `choosing.choose` found, as a table, the reason, and the command to go on with."""
-    from rich.table import Table
+    from rich.table import Table as RichTable
 
     if not found["headline"]:  # nothing was compared
         return "\n".join([*_reason_lines(found), *missing_lines(found)])
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = RichTable(box=None, pad_edge=False, header_style="bold")
     columns, rows = base_rows(found)
     for place, column in enumerate(columns):
         left = place in (0, len(columns) - 1)
@@ -82,9 +82,8 @@ def choice_page(found):
     return render_page(
         "choose.html",
         found=found,
-        columns=columns,
-        rows=rows,
-        figures=[(one, _markup(to_svg(one))) for one in fronts(found)],
+        rows=Table(columns, [[Cell(text) for text in row] for row in rows]),
+        figures=[drawn(one) for one in fronts(found)],
         missing=[base for base in found["bases"] if "weights" not in base],
     )
 
@@ -109,9 +108,3 @@ def _front(found, unit):
         tuple(base[unit] for base in bases),
         *(tuple(score[key] for score in scores) for key in ("value", "low", "high")),
     )
-
-
-def _markup(text):
-    from markupsafe import Markup
-
-    return Markup(text)

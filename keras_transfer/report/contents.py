@@ -1,16 +1,13 @@
 """All that `report.html` shows, gathered from a run."""
 
-import re
-
 from keras_transfer.errors import UserError
-from keras_transfer.evaluate.figures import Matrix
-from keras_transfer.figures.svg import to_svg
 from keras_transfer.inputs import find_modality
 from keras_transfer.model.keras_file import read_spec
 from keras_transfer.report.data import read_data
 from keras_transfer.report.doubt import describe_doubt
 from keras_transfer.report.examples import Gallery
 from keras_transfer.report.new_classes import describe_new_classes
+from keras_transfer.report.pages import drawn
 from keras_transfer.report.summary import Facts, summarise
 from keras_transfer.report.tables import (
     command,
@@ -27,8 +24,6 @@ from keras_transfer.run.new_classes import read_drawn
 from keras_transfer.run.scored import read_last_split
 from keras_transfer.tasks import load_task
 
-COLUMN = 400  # units of a figure's width, above which it gets the whole page's
-
 
 def contents(run, thumbnails=None, explain=None):
     """{name in the template: value}; arguments as of `report.html.write_report`."""
@@ -44,7 +39,7 @@ def contents(run, thumbnails=None, explain=None):
         "weak": weak,
         "following": following,
         "data": data,
-        "history": [_drawn(figure) for figure in history_figures(run.history)],
+        "history": [drawn(figure) for figure in history_figures(run.history)],
         **_numbers(run, metrics["splits"], task.headline),
         **_repeating(run),
         **_examples(run, spec, data, thumbnails, explain),
@@ -83,7 +78,7 @@ def _numbers(run, splits, headline):
         "parts": part_tables(scores),
         "doubt": describe_doubt(run.reliability, splits),
         "new_classes": new_classes,
-        "shots": _drawn(new_classes.figure) if new_classes else None,
+        "shots": drawn(new_classes.figure) if new_classes else None,
         "exports": export_table(run.certificate, headline),
     }
 
@@ -112,7 +107,7 @@ def _examples(run, spec, data, thumbnails, explain):
     figures = scored.task.figures(scored.targets, scored.predictions) if scored else ()
     sure = scored is not None and scored.task.confidence(scored.predictions) is not None
     return {
-        "figures": [_drawn(figure) for figure in figures],
+        "figures": [drawn(figure) for figure in figures],
         "worst_title": "Mistakes it was surest of" if sure else "Largest errors",
         "worst": _marked(gallery.worst(scored)) if scored else [],
         "least_certain": _marked(gallery.least_certain(scored)) if scored else [],
@@ -135,14 +130,6 @@ def _subtitle(task, config):
     names = ", ".join(task.outputs[:8])
     more = f" and {len(task.outputs) - 8} more" if len(task.outputs) > 8 else ""
     return f"{task.name} of {names}{more}; {config.base}, {config.strategy}"
-
-
-def _drawn(figure):
-    """A figure with its SVG and whether it needs the page's whole width."""
-    svg = to_svg(figure)
-    width = float(re.search(r'viewBox="0 0 ([\d.]+)', svg)[1])
-    wide = isinstance(figure, Matrix) and width > COLUMN
-    return {"figure": figure, "svg": _markup(svg), "width": round(width), "wide": wide}
 
 
 def _marked(shown):

@@ -1,10 +1,14 @@
 """Pages for people, each one file that needs nothing beside it."""
 
+import re
 from pathlib import Path
 
 from keras_transfer.errors import UserError
+from keras_transfer.evaluate.figures import Matrix, Parallel
+from keras_transfer.figures.svg import to_svg
 
 HERE = Path(__file__).parent
+COLUMN = 400  # units of a figure's width, above which it gets the whole page's
 HEAD = 1000  # bytes, in which a page of ours says what made it
 
 
@@ -21,6 +25,16 @@ def render_page(template, **values):
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, **settings)
     style = Markup((HERE / "style.css").read_text(encoding="utf-8"))
     return environment.get_template(template).render(style=style, **values)
+
+
+def drawn(figure):
+    """A figure for the macro `plot`: with its SVG, and whether it needs the page's whole width."""
+    from markupsafe import Markup
+
+    svg = to_svg(figure)
+    width = float(re.search(r'viewBox="0 0 ([\d.]+)', svg)[1])
+    wide = isinstance(figure, Matrix | Parallel) and width > COLUMN
+    return {"figure": figure, "svg": Markup(svg), "width": round(width), "wide": wide}
 
 
 def check_page(page, mark):

@@ -1,21 +1,22 @@
 """What a search of settings found: in words, as a table, and as a page."""
 
 from keras_transfer.evaluate.figures import Bars, Line, Lines, Parallel
-from keras_transfer.figures.svg import to_svg
 from keras_transfer.report.numbers import spaced
-from keras_transfer.report.pages import render_page
+from keras_transfer.report.pages import drawn, render_page
 from keras_transfer.report.render import render
+from keras_transfer.report.tables import Cell, Table
 
 SHOWN, WIDTH = 10, 140
 MISSING = "default"
+COLUMNS = ("trial", "squared error", "score", "seconds", "settings")
 
 
 def tuning_text(found):
     """The best trials as a table, and the reason for what was trained."""
-    from rich.table import Table
+    from rich.table import Table as RichTable
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("trial", "squared error", "score", "seconds", "settings"):
+    table = RichTable(box=None, pad_edge=False, header_style="bold")
+    for column in COLUMNS:
         left = column == "settings"
         table.add_column(column, justify="left" if left else "right", overflow="fold")
     for trial in ranked(found)[:SHOWN]:
@@ -53,11 +54,12 @@ def text(value):
 def tuning_page(found):
     """The text of tune.html: one file, no links outwards."""
     figures = [history(found), importance(found), parallel(found)]
+    rows = [[Cell(text) for text in trial_row(trial, found)] for trial in ranked(found)]
     return render_page(
         "tune.html",
         found=found,
-        rows=[trial_row(trial, found) for trial in ranked(found)],
-        figures=[(one, _markup(to_svg(one)), isinstance(one, Parallel)) for one in figures if one],
+        rows=Table(list(COLUMNS), rows),
+        figures=[drawn(one) for one in figures if one],
     )
 
 
@@ -129,9 +131,3 @@ def parallel(found):
     )
     labels = tuple(map(spaced, names))
     return Parallel("parallel", "Settings and squared error", caption, labels, rows, losses)
-
-
-def _markup(svg):
-    from markupsafe import Markup
-
-    return Markup(svg)
