@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 from keras_transfer.environment import read_json
 from keras_transfer.errors import UserError, unknown_name
 
+Policy = Literal["auto", "none", "light", "standard", "strong", "medical", "drawing", "crop"]
 IN_MEMORY = "in memory"  # what `data` holds where arrays or DataFrames were passed
 HELPERS = {"common", "certificate"}  # in a room: what is no method, task or format
 ROOMS = {"strategy": "strategies", "task": "tasks", "modality": "inputs"}  # field: room
@@ -54,9 +55,7 @@ class TrainConfig:
     default."""
     dropout: float = 0.0
     """Share of features dropped while a head with hidden layers, or the base, is trained."""
-    augment: Literal[
-        "auto", "none", "light", "standard", "strong", "medical", "drawing", "crop"
-    ] = "auto"
+    augment: Policy = "auto"
     """Random flips, rotations, zooms, brightness and contrast while training (strong: colours and
     an erased part too; medical: no flips, little of the rest; of a drawing: rotation, shear, scale
     and shift on its own ground; crop: closer looks at a part, for frozen bases); auto is none for
