@@ -4,7 +4,8 @@ import io
 import re
 import warnings
 
-from keras_transfer.figures.drawing import Palette, make_figure
+from keras_transfer.figures.drawing import make_figure
+from keras_transfer.figures.palette import Palette
 
 VARIABLES = {  # what matplotlib draws with: what the page may set, and what holds if it does not
     "#010101": "currentColor",
