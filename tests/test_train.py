@@ -55,7 +55,8 @@ def test_metrics_have_the_shape_that_others_read(finished):
     assert set(val["per_class"]["red"]) == wanted
     assert np.sum(val["confusion"]) == 18
     assert metrics["examples"] == {"read": 72, "skipped": 0}
-    assert metrics["features"]["computed"] == 72
+    # a test before may have stored some of the same drawings
+    assert sum(metrics["features"].values()) == 72
     assert set(metrics["seconds"]) >= {
         "total",
         "import",
