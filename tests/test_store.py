@@ -79,6 +79,22 @@ def test_other_weights_give_new_features(tmp_path, dataset):
     assert (before != after).any()
 
 
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_a_network_that_was_tuned_since_computes_nothing_for_its_former_self(
+    on_disk, tmp_path, dataset
+):
+    one = build_model(SMALL, "classification", 3, image_size=32, weights="none")
+    fresh = build_model(SMALL, "classification", 3, image_size=32, weights="none")
+    fresh.set_weights(one.get_weights())
+    every = np.arange(36)
+    expected = FeatureStore().features(cut(fresh)[0], dataset.examples, every)
+    store = FeatureStore(DiskStore(tmp_path) if on_disk else None)
+    store.features(cut(one)[0], dataset.examples, every[:10])
+    one.set_weights([weight + 0.1 for weight in one.get_weights()])  # as a tuning does
+    found = store.features(cut(fresh)[0], dataset.examples, every)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_versions_hang_on_contents_not_on_places(tmp_path, model, dataset):
     view = ("light", 0, 1)
     plain, _ = asked(tmp_path, model, dataset)

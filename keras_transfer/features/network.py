@@ -46,6 +46,11 @@ class FrozenNetwork:
         self.proven = {"keras", "openvino-bfloat16"}  # who wants bfloat16 wants its error, too
         self._temporary = self._traced = None
 
+    def is_of(self, prefix):
+        """Whether it runs the very layers of `prefix`, whose weights it then has."""
+        pairs = zip(self._prefix.layers, prefix.layers, strict=False)
+        return all(own is other for own, other in pairs if own.weights or other.weights)
+
     def runtime(self, name):
         """The runtime `name`: keras, litert, openvino or openvino-bfloat16."""
         if name not in self._made:

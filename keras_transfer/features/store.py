@@ -112,8 +112,14 @@ class FeatureStore:
         return table
 
     def _network(self, prefix):
+        """The FrozenNetwork of a prefix.
+
+        One that was made of other layers is not taken, even where its key was the same: these
+        layers may have been tuned since.
+        """
         key = network_key(prefix)
-        if key not in self._networks:
+        known = self._networks.get(key)
+        if known is None or not known.is_of(prefix):
             self._networks[key] = FrozenNetwork(prefix, key, self._place.networks)
         return self._networks[key]
 
