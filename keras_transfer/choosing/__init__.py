@@ -2,8 +2,7 @@
 
 Of each candidate features are computed once, the cheapest first, on a growing part of the training
 examples; those that are clearly beaten are left behind. What is compared is the squared error of
-ridge regression, leaving one out (`scores`): over bases with real weights and sets of images it
-predicts fine-tuned accuracy better than cross-validated accuracy does (docs/choose.md).
+ridge regression, leaving one out (`scores`), which costs a tenth of a second a base.
 """
 
 from keras_transfer import progress
