@@ -98,6 +98,17 @@ def test_check_writes_what_training_would_see(tmp_path, monkeypatch, capsys):
     assert (again == sheet).all()
 
 
+def test_a_broken_image_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    photos = plant_classes(tmp_path, 2)
+    broken = sorted(photos.rglob("*.png"))[0]
+    broken.write_bytes(b"no image")
+    assert main(["--data", "photos", "--image-size", "32", "--augment", "light"]) == 0
+    printed = capsys.readouterr()
+    assert "1 example skipped" in printed.err
+    assert broken.name in printed.err
+
+
 @pytest.mark.parametrize(
     ("flags", "word"),
     [

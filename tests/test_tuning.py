@@ -269,6 +269,8 @@ def test_the_command_goes_on_with_its_study_and_writes_a_page(tmp_path, monkeypa
         (["--search", "rate"], "setting to search"),
         (["--data", "gone"], "no such data"),
         (["--bases", "nothing"], "base"),
+        (["--study", "photos"], "--study is taken by something else"),
+        (["--out", "photos"], "photos"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, monkeypatch, capsys, flags, word):

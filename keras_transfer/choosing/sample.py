@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from keras_transfer.data.dataset import NOBODY, Holdout, make_dataset
-from keras_transfer.data.examples import check_skipped, read_examples
+from keras_transfer.data.examples import check_skipped, name_skipped, read_examples
 from keras_transfer.data.readable import readable_contents, remember_readable
 from keras_transfer.data.training_part import training_source
 from keras_transfer.errors import UserError
@@ -54,6 +54,8 @@ class TrainingSample:
         examples = read_examples(replace(self.source, table=table), spec, known)
         remember_readable(spec, examples.digests, known)
         check_skipped(examples, self.max_skipped)
+        if not self._read:  # once, not for each base
+            name_skipped(examples)
         return make_dataset(examples, self.task, Holdout(NOBODY, NOBODY, "train"))
 
 

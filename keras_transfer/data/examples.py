@@ -16,6 +16,7 @@ import numpy as np
 from keras_transfer import progress
 from keras_transfer.backend import load_tensorflow
 from keras_transfer.errors import ExampleError, UserError
+from keras_transfer.errors import count as counted
 from keras_transfer.inputs import InputSpec, find_modality
 from keras_transfer.inputs.common.arrays import each, stack, take
 
@@ -184,6 +185,14 @@ def _assemble(source, spec, kept, there, hashes, reasons, notes):
         kept, there = take(kept, good), there[good]
     table, skipped = table[good].reset_index(drop=True), skipped.reset_index(drop=True)
     return Examples(table, spec, skipped, source.array, kept, there, notes)
+
+
+def name_skipped(examples):
+    """Warn of what could not be read, for work that lists it nowhere."""
+    if len(examples.skipped):
+        first = examples.skipped.iloc[0]
+        found = f"{first['path']}: {first['reason']}"
+        progress.warn(f"{counted(len(examples.skipped), 'example')} skipped; first: {found}")
 
 
 def check_skipped(examples, max_skipped):

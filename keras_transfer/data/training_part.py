@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from keras_transfer.data.dataset import draw_holdout, make_dataset
-from keras_transfer.data.examples import check_skipped, read_examples
+from keras_transfer.data.examples import check_skipped, name_skipped, read_examples
 from keras_transfer.data.readable import readable_contents, remember_readable
 from keras_transfer.data.splits import check_labels, complete_splits
 from keras_transfer.tasks import find_task
@@ -40,6 +40,7 @@ def read_training_part(source, spec, config):
     examples = read_examples(source, spec, known)
     remember_readable(spec, examples.digests, known)
     check_skipped(examples, config.max_skipped)
+    name_skipped(examples)
     every, labels = np.ones(len(examples), bool), list(examples.table["label"])
     task = find_task(source.task).from_labels(labels, every, source.numbers)
     least = config.LEAST_EXAMPLES

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_transfer.data.examples import read_examples
+from keras_transfer.data.examples import name_skipped, read_examples
 from keras_transfer.data.sources.specs import read_source
 from keras_transfer.environment import atomic_write
 from keras_transfer.errors import UserError
@@ -34,6 +34,7 @@ def contact_sheet(data, config, spec, rows=6, views=6):
         raise UserError(
             "none of the first examples can be read", examples.skipped["reason"].iloc[0]
         )
+    name_skipped(examples)
     modality = find_modality(config.modality)
     name = modality.augmentation_for(config.augment, config)
     wanted = [None, *((name, config.seed, number) for number in range(1, views))]

@@ -16,7 +16,7 @@ from keras_transfer.evaluate.paired import compare_pairs
 from keras_transfer.features.store import open_store
 from keras_transfer.strategies import settle_strategy
 from keras_transfer.tasks import find_task
-from keras_transfer.train import check, choose_target, run_transfer
+from keras_transfer.train import check, check_target, choose_target, run_transfer
 from keras_transfer.tuning.space import Chosen, check_search, first_trials, suggest, with_weights
 from keras_transfer.tuning.study import COPY, FIXED, Study
 from keras_transfer.tuning.trial import Judge
@@ -36,6 +36,7 @@ def run_search(data, knobs, folder, out, budget, search, bases):
     """
     deadline = time.monotonic() + 60 * budget["time_budget"]
     _check_budget(budget)
+    check_target(out, False)
     names, candidates = check_search(search), find_candidates(bases)[0] if bases else ()
     knobs = {name: value for name, value in knobs.items() if name != "time_budget"}
     config = make_config(**{"strategy": AUTO, **knobs})

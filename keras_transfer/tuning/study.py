@@ -41,6 +41,9 @@ class Study:
     def __init__(self, folder, facts, first, seed):
         self.optuna, self.folder, self.seed = load_optuna(), Path(folder), seed
         self._locks = {}
+        if self.folder.exists() and not (self.folder / FILE).exists() and _is_taken(self.folder):
+            advice = "Name another folder"
+            raise UserError("--study is taken by something else", folder, advice)
         (self.folder / "trials").mkdir(parents=True, exist_ok=True)
         url = f"sqlite:///{(self.folder / FILE).resolve()}"
         storage = self.optuna.storages.RDBStorage(
@@ -154,6 +157,13 @@ class Study:
         """Let go of what is still held."""
         for number in list(self._locks):
             self._unlock(number)
+
+
+def _is_taken(folder):
+    """Whether a place holds something that is no study of ours."""
+    return not folder.is_dir() or any(
+        file.name not in ("trials", "lock") for file in folder.iterdir()
+    )
 
 
 def _counts(trial):
