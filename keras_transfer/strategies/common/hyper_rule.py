@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from keras_transfer.bases.build import is_untrained
 from keras_transfer.strategies.common import recipes
+from keras_transfer.strategies.common.closed_form import PENALTY
 
 
 class Choice(NamedTuple):
@@ -34,7 +35,9 @@ def choices(facts, config, stages):
 
 def _solved(config):
     if config.strategy == "few_shot":
-        return Choice("penalty", 0.3, "of ridge regression, the same for every base and set")
+        if config.method != "ridge":
+            return None
+        return Choice("penalty", PENALTY, "of ridge regression, the same for every base and set")
     return Choice("penalty", "selected", "by cross-validation inside train")
 
 
