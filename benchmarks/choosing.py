@@ -2,7 +2,8 @@
 
     python benchmarks/choosing.py --bases efficientnet_lite0 mobilenet=mobilenet.weights.h5 ...
 
-`choose` sees train alone. The truth is the accuracy of each base on `val`: of the frozen base, and
+`choose` sees train alone. The truth is the accuracy of each base on `val` (of several labels an
+example the mean average precision): of the frozen base, and
 with --tuned SETS also fine-tuned, for --seeds. Finished runs are kept in results/choosing.json, so
 an interrupted benchmark goes on where it was. Prints, for each way to choose, its regret (points
 below the best base of a set; the mean, and the largest in brackets) and its weighted Kendall tau
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 from measuring import IMAGES, keep, kept
+from real_sets import SETS
 from transferability import h_score, log_evidence
 
 SEEDS = (0, 1)
@@ -38,7 +40,13 @@ class Arguments:
 
     bases: tuple[str, ...] = HERE
     """NAME, or NAME=PATH of its weights."""
-    sets: tuple[str, ...] = ("flowers5", "trashnet", "hymenoptera", "chest_xray")
+    sets: tuple[str, ...] = (
+        "flowers5",
+        "trashnet",
+        "hymenoptera",
+        "chest_xray",
+        "scenes_multilabel",
+    )
     tuned: tuple[str, ...] = ()
     """Sets of which the fine-tuned accuracy is measured as well: hours."""
     seeds: tuple[int, ...] = SEEDS
@@ -50,7 +58,7 @@ class Arguments:
 def main():
     asked = tyro.cli(Arguments)
     shown = {**asdict(asked), "bases": [text.partition("=")[0] for text in asked.bases]}
-    found = {"asked": shown, **{key: {} for key in ("choices", "scores", "truth")}}
+    found = {"asked": shown, **{key: {} for key in ("choices", "scores", "truth", "seconds")}}
     found |= {
         key: value for key, value in kept(asked.results).items() if key in found and key != "asked"
     }
@@ -66,7 +74,8 @@ def main():
                 for seed in seeds:
                     key = f"{name} {text.partition('=')[0]} {strategy} {seed}"
                     if key not in found["truth"]:
-                        found["truth"][key] = accuracy(name, text, strategy, seed)
+                        found["truth"][key], seconds = truth(name, text, strategy, seed)
+                        found["seconds"][key] = seconds
                         keep(asked.results, found, show=False)
     for strategy in ("feature_extraction", "fine_tuning"):
         print(table(found, strategy))
@@ -96,13 +105,13 @@ def scores(name, bases):
         one, size = contender(candidate, sample, name, 0), len(sample.source.table)
         one.look(size, store, float("inf"))
         dataset = sample.dataset(one.spec, size)
-        numbers = dataset.task.class_numbers(dataset.targets)
+        targets = dataset.task.one_hot(dataset.targets)
         vectors = store.features(one.prefix, dataset.examples, np.arange(size)).reshape(size, -1)
         values = (
             one.score,
-            log_evidence(vectors, numbers),
-            h_score(vectors, numbers),
-            one.head(store, 0)["accuracy"]["value"],
+            log_evidence(vectors, targets),
+            h_score(vectors, targets),
+            one.head(store, 0)[dataset.task.headline]["value"],
             BASES[candidate.name].top1,
         )
         for way, value in zip(WAYS, values, strict=True):
@@ -110,16 +119,18 @@ def scores(name, bases):
     return found
 
 
-def accuracy(name, text, strategy, seed):
-    """The accuracy of a base on val."""
+def truth(name, text, strategy, seed):
+    """(the headline score of a base on val, CPU seconds of the training)."""
     import keras_transfer as kt
 
     base, _, path = text.partition("=")
+    begun = time.process_time()
     quick = {"export": False, "report": False, "quiet": True}
     with tempfile.TemporaryDirectory() as place:
         asked = {"base": base, "weights": path or "auto", "strategy": strategy, "seed": seed}
         run = kt.transfer(IMAGES / name, out=Path(place) / "run", **asked, **quick)
-        return run.metrics["splits"]["val"]["accuracy"]["value"]
+        score = run.metrics["splits"]["val"][SETS[name][0]]["value"]
+    return score, time.process_time() - begun
 
 
 def table(found, strategy):

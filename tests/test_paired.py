@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from keras_transfer.evaluate.paired import (
+    best_p_value,
     compare_pairs,
     flip_signs,
     holm,
@@ -194,3 +195,29 @@ def test_models_that_are_alike_are_no_different(seed, n, grouped):
     assert found.value == 0
     assert found.p_value == found.p_holm == 1
     assert found.low is None or found.low <= 0 <= found.high
+
+
+def test_the_best_of_many_that_are_alike_is_seldom_better():
+    rng = np.random.default_rng(0)
+    gains = rng.normal(0, 1, (400, 80, 15)) + rng.normal(0, 0.5, (400, 80, 1))  # alike, correlated
+    called = [best_p_value(one, seed=number) < 0.05 for number, one in enumerate(gains)]
+    assert 0.02 < np.mean(called) < 0.09  # 0.05 expected; each alone would be called far oftener
+    singly = [min(flip_signs(one, 199, one_sided=True)) < 0.05 for one in gains[:100]]
+    assert np.mean(singly) > 0.2
+
+
+def test_the_best_of_more_candidates_has_to_be_better():
+    rng = np.random.default_rng(1)
+    clear = rng.normal(0.35, 1, (80, 1))
+    few = np.concatenate([clear, rng.normal(-0.2, 1, (80, 2))], axis=1)
+    many = np.concatenate([clear, rng.normal(-0.2, 1, (80, 40))], axis=1)
+    assert best_p_value(clear) == pytest.approx(flip_signs(clear, one_sided=True)[0], abs=0.01)
+    assert best_p_value(clear) < best_p_value(few) < best_p_value(many)
+    assert best_p_value(np.zeros((80, 3))) == 1
+
+
+def test_groups_count_once_for_the_best_as_well():
+    gains = np.repeat(np.random.default_rng(2).normal(0.4, 1, (12, 3)), 10, axis=0)
+    groups = np.repeat(np.arange(12), 10).astype(str)
+    assert best_p_value(gains, groups) > best_p_value(gains)
+    assert best_p_value(gains, groups) == pytest.approx(best_p_value(gains[::10]), abs=1e-9)

@@ -70,7 +70,7 @@ class Contender:
         begun = time.monotonic()
         dataset = self.sample.dataset(self.spec, size)
         if self.prefix is None:
-            self.prefix = _frozen(dataset, self.config)
+            self.prefix = frozen_network(dataset, self.config)
         vectors = self._features(dataset, features, deadline)
         if vectors is not None:
             examples = np.arange(len(dataset.examples))
@@ -124,7 +124,7 @@ def contender(candidate, sample, data, seed):
     return Contender(candidate, sample, config, spec)
 
 
-def _frozen(dataset, config):
+def frozen_network(dataset, config):
     """The network from inputs to features, as `feature_extraction` cuts it."""
     model = build_for(dataset, config)
     set_trainable(model, "none")

@@ -116,6 +116,26 @@ def flip_signs(sums, flips=FLIPS, one_sided=False, seed=0):
     return as_large / 2**units if every else (as_large + 1) / (flips + 1)
 
 
+def best_p_value(gains, groups=None, seed=0):
+    """The p-value of the largest mean gain among candidates that were tried: one-sided.
+
+    Signs are flipped at random, those of an example for all candidates alike, and what was found
+    is held against the largest mean of each flip: the more was tried, the better the best one has
+    to be (Westfall and Young 1993).
+
+    Args:
+        gains: float (n, candidates), of each example; groups: as of `compare_pairs`.
+    """
+    gains = np.asarray(gains, np.float64)
+    sums = unit_sums(gains, groups if has_groups(groups, len(gains)) else None)
+    found, units = sums.sum(axis=0).max(), len(sums)
+    every = units <= ALL_FLIPS
+    signs = _all_signs(units) if every else _random_signs(units, FLIPS, seed)
+    rounding = ROUNDING * np.abs(sums).sum()
+    as_large = sum(((s @ sums).max(axis=1) >= found - rounding).sum() for s in signs)
+    return float(as_large / 2**units if every else (as_large + 1) / (FLIPS + 1))
+
+
 def _all_signs(units):
     numbers = np.arange(2**units)[:, None]
     yield np.where(numbers >> np.arange(units) & 1, 1.0, -1.0)

@@ -12,7 +12,7 @@ from keras_transfer.config import make_config
 from keras_transfer.data.sources.specs import read_source
 from keras_transfer.data.training_part import training_source
 from keras_transfer.errors import UserError
-from keras_transfer.evaluate.paired import compare_pairs
+from keras_transfer.evaluate.paired import CHANCE, best_p_value
 from keras_transfer.features.store import open_store
 from keras_transfer.strategies import settle_strategy
 from keras_transfer.tasks import find_task
@@ -55,7 +55,7 @@ def run_search(data, knobs, folder, out, budget, search, bases):
         _run_trials(study, judge, start, names, budget["trials"], deadline)
     finally:
         study.close()
-    found = {"study": str(folder), **outcome(study, config.seed)}
+    found = {"study": str(folder), **outcome(study, judge.groups(), config.seed)}
     progress.say(found["reason"])
     kept = study.trials()[found["kept"]]
     winner = judge.settings(values_of(kept, start))
@@ -168,8 +168,12 @@ def _text(value):
     return f"{value:.2g}" if isinstance(value, float) else str(value)
 
 
-def outcome(study, seed):
-    """What a study has found: `trials`, `default`, `winner`, `kept` and the `reason`."""
+def outcome(study, groups, seed):
+    """What a study has found: `trials`, `default`, `winner`, `kept` and the `reason`.
+
+    Args:
+        groups: of the examples that trials are judged by; seed: of the test.
+    """
     trials = study.trials()
     trials = [trial for trial in trials if COPY not in trial.user_attrs]
     done = [trial for trial in trials if trial.state.name == "COMPLETE"]
@@ -181,20 +185,25 @@ def outcome(study, seed):
     default = next((trial for trial in done if trial.user_attrs.get(FIXED)), best)
     found = {"trials": [_row(trial) for trial in trials], "winner": best.number}
     found["default"] = default.number
-    return {**found, **_decide(study, best, default, seed)}
+    return {**found, **_decide(study, done, default, groups, seed)}
 
 
-def _decide(study, best, default, seed):
-    """{"kept", "reason"}: the winner where it is better than the defaults by more than chance."""
+def _decide(study, done, default, groups, seed):
+    """{"kept", "reason"}: the winner where it is better than the defaults by more than chance.
+
+    The more trials there were, the better the best of them has to be.
+    """
+    best = min(done, key=lambda trial: (trial.value, trial.number))
     if best.number == default.number:
         return {"kept": default.number, "reason": "no trial was better than the defaults"}
-    errors = [study.errors(trial.number) for trial in (best, default)]
-    (apart,) = compare_pairs(-np.stack(errors, axis=1), [(0, 1)], seed=seed)
+    own = study.errors(default.number)
+    others = [study.errors(trial.number) for trial in done if trial is not default]
+    p_value = best_p_value(own[:, None] - np.stack(others, axis=1), groups, seed)
     text = (
-        f"trial {best.number} lowers the squared error on {len(errors[0])} held-out examples from "
-        f"{default.value:.4f} to {best.value:.4f}"
+        f"trial {best.number}, the best of {len(done)}, lowers the squared error on {len(own)} "
+        f"held-out examples from {default.value:.4f} to {best.value:.4f}"
     )
-    if apart.more_than_chance and apart.value > 0:
+    if p_value < CHANCE:
         return {"kept": best.number, "reason": f"{text}, more than chance: it is trained"}
     progress.warn(f"{text}: within the noise, so the defaults are trained")
     return {"kept": default.number, "reason": f"{text}: within the noise, the defaults are trained"}

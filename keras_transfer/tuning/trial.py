@@ -48,6 +48,11 @@ class Judge:
             self._datasets[repr(spec)] = read_training_part(self.source, spec, config)
         return replace(self._datasets[repr(spec)], begun=time.monotonic())
 
+    def groups(self):
+        """Groups of the examples that trials are judged by."""
+        dataset = self.dataset(self.config)
+        return dataset.groups(dataset.holdout.select)
+
     def run(self, values, minutes, report=None):
         """The Judgement of a training with these settings.
 
