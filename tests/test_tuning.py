@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -20,9 +21,18 @@ from keras_transfer.run.folder import Run
 from keras_transfer.strategies import check_strategy
 from keras_transfer.strategies.common.judging import Judgement
 from keras_transfer.tuning import search, tune
-from keras_transfer.tuning.space import DEFAULT, SEARCH, Chosen, check_search, first_trials, suggest
+from keras_transfer.tuning.confirm import seconds_needed
+from keras_transfer.tuning.space import (
+    DEFAULT,
+    SEARCH,
+    Chosen,
+    check_search,
+    first_trials,
+    parts_of,
+    suggest,
+)
 from keras_transfer.tuning.study import FIXED, Study
-from keras_transfer.tuning.trial import Judge
+from keras_transfer.tuning.trial import PARTS, Judge
 from tests.support.drawing import KINDS, plant_classes
 
 optuna = pytest.importorskip("optuna")
@@ -54,11 +64,37 @@ def test_names_to_search():
 
 
 def test_the_defaults_come_first_then_each_strategys_own():
-    found = [parameters["strategy"] for parameters in first_trials(DEFAULT, START)]
-    assert found == ["fine_tuning", "feature_extraction", "few_shot"]
+    found = first_trials(DEFAULT, START)
+    strategies = [one["strategy"] for one, fixed in found if fixed]
+    assert strategies == ["fine_tuning", "feature_extraction", "few_shot"]
+    near = [one for one, fixed in found if not fixed]
+    part = "trainable of efficientnet_lite0"
+    assert [one[part] for one in near] == ["all", "block6", "block6"]
+    assert [one["augment"] for one in near] == ["light", "none", "standard"]
     several = START._replace(exclusive=False)
-    assert len(first_trials(DEFAULT, several)) == 2
+    assert len([one for one, fixed in first_trials(DEFAULT, several) if fixed]) == 2
     assert len(first_trials(("mixup",), START)) == 1
+    whole = START._replace(whole_base=True)
+    assert next(one[part] for one, fixed in first_trials(DEFAULT, whole) if not fixed) == "block6"
+
+
+def test_what_comes_first_is_among_what_is_searched():
+    study = optuna.create_study()
+    for parameters, fixed in first_trials(DEFAULT, START):
+        study.enqueue_trial(parameters)
+        trial = study.ask()
+        suggest(trial, ("strategy",) if fixed else check_search(()), START)
+        assert trial.params == parameters
+
+
+def test_parts_of_every_base_are_parts_of_it():
+    from keras_transfer.bases.table import BASES
+
+    for name, base in BASES.items():
+        *stages, whole = parts_of(name)
+        assert whole == "all"
+        assert base.stage in [*stages, "all"]
+        assert set(stages) <= {stage for stage, _ in base.stages}
 
 
 # --- the study
@@ -198,14 +234,20 @@ class FakeJudge(Judge):
 
     gains = {"feature_extraction": 0.0, "few_shot": 0.0, "fine_tuning": 0.0}  # noqa: RUF012
 
-    def groups(self):
-        return None
+    lucky = False  # whether gains are there on the part alone that chooses
 
-    def run(self, values, minutes, report=None):
+    def parts(self):
+        return 5
+
+    def groups(self, part=0):
+        return np.full(60, "")
+
+    def run(self, values, minutes, report=None, part=0):
         if values.get("strategy") == "few_shot" and "augment" in values:
             raise UserError("training went wrong", "a loss that is no number")
         noise = np.random.default_rng(len(values)).normal(0, 0.01, 60)
-        errors = 0.5 + noise - self.gains[self.settings(values).strategy]
+        gain = self.gains[self.settings(values).strategy]
+        errors = 0.5 + noise - gain * (not self.lucky or not part)
         return Judgement(float(errors.mean()), 1.0, 0.5, errors)
 
 
@@ -235,7 +277,61 @@ def test_a_winner_that_is_clearly_better_is_trained(tmp_path, fake, monkeypatch)
     assert found["kept"] == found["winner"] != found["default"]
     assert run.config.strategy == "feature_extraction"
     assert "more than chance" in found["reason"]
+    assert found["confirmed"]["examples"] == 240
+    assert found["confirmed"]["fresh"]
     assert run.metrics["splits"]["test"]["n"] > 0  # an ordinary run
+
+
+def test_a_winner_that_was_lucky_leaves_the_defaults(tmp_path, fake, monkeypatch):
+    gains = {"feature_extraction": 0.2, "few_shot": 0.0, "fine_tuning": 0.0}
+    monkeypatch.setattr(fake, "gains", gains)
+    monkeypatch.setattr(fake, "lucky", True)
+    photos = plant_classes(tmp_path, 6)
+    run, found = tune(photos, study=tmp_path / "s", out=tmp_path / "run", trials=4, **QUICK)
+    assert found["kept"] == found["default"] != found["winner"]
+    assert found["confirmed"]["examples"] == 240
+    assert run.config.strategy == "few_shot"
+
+
+def test_what_was_confirmed_before_is_not_trained_again(tmp_path, fake, monkeypatch):
+    gains = {"feature_extraction": 0.2, "few_shot": 0.0, "fine_tuning": 0.0}
+    monkeypatch.setattr(fake, "gains", gains)
+    photos, runs = plant_classes(tmp_path, 6), []
+    _, first = tune(photos, study=tmp_path / "s", out=tmp_path / "one", trials=4, **QUICK)
+    monkeypatch.setattr(fake, "run", lambda *given, **settings: runs.append(given))
+    _, again = tune(photos, study=tmp_path / "s", out=tmp_path / "two", trials=4, **QUICK)
+    assert not runs
+    assert again["confirmed"] == first["confirmed"]
+
+
+def test_parts_of_train_are_apart_and_trained_without(tmp_path):
+    judge = judge_of(plant_classes(tmp_path, 20))
+    dataset = judge.dataset(judge.config)
+    parts = [judge.divided(judge.config, part).holdout for part in range(judge.parts())]
+    assert len(parts) == PARTS
+    every = np.concatenate([part.select for part in parts])
+    assert sorted(every) == sorted(dataset.indices("train"))
+    for part in parts:
+        assert not set(part.fit) & set(part.select)
+        assert len(part.fit) + len(part.select) == len(every)
+    found = [judge.run({}, 5, part=part) for part in (0, 1)]
+    assert [len(one.errors) for one in found] == [len(part.select) for part in parts[:2]]
+
+
+def test_few_trials_are_left_out_for_the_best_to_be_confirmed():
+    study = SimpleNamespace(
+        done=lambda: [trial(0, 0.5, 30.0, default=True), trial(1, 0.4, 90.0)],
+        is_default=lambda one: one.default,
+    )
+    assert seconds_needed(study, 1200.0) == 4 * 120
+    assert seconds_needed(study, 300.0) == 180
+    study.done = lambda: [trial(0, 0.3, 30.0, default=True), trial(1, 0.4, 90.0)]
+    assert seconds_needed(study, 1200.0) == 0
+
+
+def trial(number, value, seconds, default=False):
+    attributes = {"seconds": seconds}
+    return SimpleNamespace(number=number, value=value, user_attrs=attributes, default=default)
 
 
 def test_what_the_user_names_stays(tmp_path, fake):

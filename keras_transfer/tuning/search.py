@@ -12,11 +12,11 @@ from keras_transfer.config import make_config
 from keras_transfer.data.sources.specs import read_source
 from keras_transfer.data.training_part import training_source
 from keras_transfer.errors import UserError
-from keras_transfer.evaluate.paired import CHANCE, best_p_value
 from keras_transfer.features.store import open_store
 from keras_transfer.strategies import settle_strategy
 from keras_transfer.tasks import find_task
 from keras_transfer.train import check, check_target, choose_target, run_transfer
+from keras_transfer.tuning.confirm import best_and_default, compare, seconds_needed
 from keras_transfer.tuning.space import Chosen, check_search, first_trials, suggest, with_weights
 from keras_transfer.tuning.study import COPY, FIXED, Study
 from keras_transfer.tuning.trial import Judge
@@ -45,17 +45,18 @@ def run_search(data, knobs, folder, out, budget, search, bases):
     source = read_source(data, config.task, config.modality)
     config = settle_strategy(config, source)
     task = find_task(source.task)
-    start = Chosen(config, {}, tuple(candidates), task.has_exclusive_classes())
+    kind = task.has_exclusive_classes(), task.tunes_whole_base
+    start = Chosen(config, {}, tuple(candidates), *kind)
     folder = Path(folder) if folder else Path("studies") / source.name
     part = training_source(source, config.seed, config.LEAST_EXAMPLES)
     facts = _facts(config, part, names, candidates)
     study = Study(folder, facts, first_trials(names, start), config.seed)
     judge = Judge(part, config, check, open_store(config.cache_features, config.feature_precision))
     try:
-        _run_trials(study, judge, start, names, budget["trials"], deadline)
+        _run_trials(study, judge, start, names, budget, deadline)
+        found = {"study": str(folder), **outcome(study, judge, start, deadline)}
     finally:
         study.close()
-    found = {"study": str(folder), **outcome(study, judge.groups(), config.seed)}
     progress.say(found["reason"])
     kept = study.trials()[found["kept"]]
     winner = judge.settings(values_of(kept, start))
@@ -98,22 +99,26 @@ def hash_of(table):
     return int(np.bitwise_xor.reduce(hash_pandas_object(table, index=False).to_numpy()))
 
 
-def _run_trials(study, judge, start, names, most, deadline):
-    """Trials until there are so many, or the time is over."""
+def _run_trials(study, judge, start, names, budget, deadline):
+    """Trials until there are so many, or only so much time is left as confirming the best takes."""
+    most, seconds = budget["trials"], 60 * budget["time_budget"]
     pruned = study.optuna.TrialPruned
     with progress.bar("Trials", most) as advance:
         advance(min(most, study.finished()))
         repeated = 0
-        while study.finished() < most and time.monotonic() < deadline:
+        while study.finished() < most:
+            begun, end = time.monotonic(), deadline - seconds_needed(study, seconds)
+            if begun > end:
+                return
             trial = study.ask()
-            begun, values = time.monotonic(), _values(trial, names, start)
+            values = _values(trial, names, start)
 
             def report(share, loss, trial=trial):
                 trial.report(loss, round(100 * share))
                 if trial.should_prune():
                     raise pruned
 
-            minutes, earlier = (deadline - begun) / 60, study.earlier(trial)
+            minutes, earlier = (end - begun) / 60, study.earlier(trial)
             if earlier is not None:
                 study.copy(trial, earlier)
                 repeated += 1
@@ -168,45 +173,42 @@ def _text(value):
     return f"{value:.2g}" if isinstance(value, float) else str(value)
 
 
-def outcome(study, groups, seed):
-    """What a study has found: `trials`, `default`, `winner`, `kept` and the `reason`.
+def outcome(study, judge, start, deadline):
+    """What a study has found: `trials`, `default`, `winner`, `kept`, `confirmed` and the `reason`.
 
     Args:
-        groups: of the examples that trials are judged by; seed: of the test.
+        judge: `trial.Judge`; start: Chosen without values; deadline: of `confirm.compare`.
     """
-    trials = study.trials()
-    trials = [trial for trial in trials if COPY not in trial.user_attrs]
-    done = [trial for trial in trials if trial.state.name == "COMPLETE"]
-    if not done:
+    trials = [trial for trial in study.trials() if COPY not in trial.user_attrs]
+    pair = best_and_default(study)
+    if pair is None:
         reasons = {trial.user_attrs.get("reason", "") for trial in trials}
         advice = "Give more --time-budget, or search something else"
         raise UserError("no trial was finished", "; ".join(sorted(reasons)) or "no time", advice)
-    best = min(done, key=lambda trial: (trial.value, trial.number))
-    default = next((trial for trial in done if trial.user_attrs.get(FIXED)), best)
+    best, default = pair
     found = {"trials": [_row(trial) for trial in trials], "winner": best.number}
-    found["default"] = default.number
-    return {**found, **_decide(study, done, default, groups, seed)}
-
-
-def _decide(study, done, default, groups, seed):
-    """{"kept", "reason"}: the winner where it is better than the defaults by more than chance.
-
-    The more trials there were, the better the best of them has to be.
-    """
-    best = min(done, key=lambda trial: (trial.value, trial.number))
+    found |= {"default": default.number, "confirmed": None}
     if best.number == default.number:
-        return {"kept": default.number, "reason": "no trial was better than the defaults"}
-    own = study.errors(default.number)
-    others = [study.errors(trial.number) for trial in done if trial is not default]
-    p_value = best_p_value(own[:, None] - np.stack(others, axis=1), groups, seed)
+        return {**found, "kept": default.number, "reason": "no trial was better than the defaults"}
+    values = lambda trial: values_of(trial, start)  # noqa: E731
+    compared = compare(study, judge, values, deadline, judge.config.seed)
+    kept = best if compared.more_than_chance else default
+    found |= {"kept": kept.number, "confirmed": compared._asdict()}
+    return {**found, "reason": _reason(study, best, compared)}
+
+
+def _reason(study, best, compared):
+    """A sentence on why the best trial is trained, or the defaults are; a warning then."""
+    where = "other training examples" if compared.fresh else "held-out training examples"
     text = (
-        f"trial {best.number}, the best of {len(done)}, lowers the squared error on {len(own)} "
-        f"held-out examples from {default.value:.4f} to {best.value:.4f}"
+        f"trial {best.number}, the best of {len(study.done())}, has a squared error of "
+        f"{compared.best:.4f} on {compared.examples} {where}, the defaults {compared.default:.4f}"
     )
-    if p_value < CHANCE:
-        return {"kept": best.number, "reason": f"{text}, more than chance: it is trained"}
-    progress.warn(f"{text}: within the noise, so the defaults are trained")
-    return {"kept": default.number, "reason": f"{text}: within the noise, the defaults are trained"}
+    if compared.more_than_chance:
+        return f"{text}: better by more than chance, so it is trained"
+    text = f"{text}: within the noise, so the defaults are trained"
+    progress.warn(text)
+    return text
 
 
 def _row(trial):

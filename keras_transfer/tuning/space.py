@@ -6,8 +6,7 @@ from typing import NamedTuple
 from keras_transfer.bases.build import is_untrained
 from keras_transfer.bases.table import BASES
 from keras_transfer.errors import unknown_name
-
-STAGES = 3  # the last of a base, from which on fine_tuning may train
+from keras_transfer.strategies.common import recipes
 
 
 class Searched(NamedTuple):
@@ -28,12 +27,14 @@ class Chosen(NamedTuple):
     Attributes:
         config: the TrainConfig of the defaults; values: {setting: value} suggested so far.
         bases: Candidates to search among; exclusive: whether each example has one class.
+        whole_base: whether the usual tuning trains all of the base.
     """
 
     config: object
     values: dict
     bases: tuple
     exclusive: bool
+    whole_base: bool = False
 
     @property
     def strategy(self):
@@ -64,8 +65,14 @@ def _base(trial, chosen):
 
 def _trainable(trial, chosen):
     # a name of its own for each base: their stages are called otherwise
-    stages = [stage for stage, _ in BASES[chosen.base].stages][-STAGES:]
-    return trial.suggest_categorical(f"trainable of {chosen.base}", [*stages, "all"])
+    return trial.suggest_categorical(f"trainable of {chosen.base}", parts_of(chosen.base))
+
+
+def parts_of(base):
+    """What may train of a base: from its middle on, from its usual stage on, the last, or all."""
+    stages = [stage for stage, _ in BASES[base].stages]
+    usual = BASES[base].stage
+    return list(dict.fromkeys([stages[len(stages) // 2], usual, stages[-1], "all"]))
 
 
 def _augment(trial, chosen):
@@ -129,7 +136,11 @@ def with_weights(values, bases):
 
 
 def first_trials(names, start):
-    """Parameters of the trials that come first: the defaults, then each other strategy's own."""
+    """(parameters, whether all other settings are the defaults) of the trials that come first.
+
+    The defaults, then each other strategy's own, then what differs from the usual tuning in the
+    thing that mattered most on real sets: the part that trains, or the augmentation.
+    """
     config = start.config
     found = [{"strategy": config.strategy}]
     if "strategy" in names:
@@ -138,5 +149,25 @@ def first_trials(names, start):
         if config.strategy != "fine_tuning":
             found.append({"strategy": "fine_tuning"})
     if is_untrained(config.base, config.weights):
-        return found[:1]
-    return found
+        return [(found[0], True)]
+    return [(one, True) for one in found] + [(one, False) for one in _neighbours(names, start)]
+
+
+def _neighbours(names, start):
+    """Parameters near those of the usual tuning, as far as they are searched among."""
+    base, strategy = start.config.base, start.config.strategy
+    if base not in BASES or ("strategy" not in names and strategy != "fine_tuning"):
+        return []
+    part, recipe = f"trainable of {base}", recipes.fine_tuning(recipes.SMALL_SET)
+    usual = {
+        "strategy": "fine_tuning",
+        part: "all" if start.whole_base else BASES[base].stage,
+        "learning_rate": recipe.learning_rate,
+        "augment": recipe.augment,
+        "dropout": 0.0,
+        "mixup": 0.0,
+    }
+    known = {name: value for name, value in usual.items() if name.split(" of ")[0] in names}
+    other = BASES[base].stage if start.whole_base else "all"
+    changes = [{part: other}, {"augment": "none"}, {"augment": "standard"}]
+    return [{**known, **change} for change in changes if set(change) <= set(known)]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_transfer.environment import atomic_write
 from keras_transfer.errors import UserError
 
 FILE, NAME = "study.sqlite", "tune"
@@ -35,11 +36,13 @@ class Study:
     Args:
         folder: made where it is missing; facts: dict that says what is searched, on what: a study
             with others is refused.
-        first: parameters of the trials that come first; seed: of all that is drawn.
+        first: (parameters, whether all other settings are the defaults) of the trials that come
+            first, the defaults before all; seed: of all that is drawn.
     """
 
     def __init__(self, folder, facts, first, seed):
         self.optuna, self.folder, self.seed = load_optuna(), Path(folder), seed
+        self.default = first[0][0] if first else {}
         self._locks = {}
         if self.folder.exists() and not (self.folder / FILE).exists() and _is_taken(self.folder):
             advice = "Name another folder"
@@ -56,8 +59,10 @@ class Study:
             known = self.study.user_attrs.get("facts")
             if known is None:
                 self.study.set_user_attr("facts", facts)
-                for parameters in first:
-                    self.study.enqueue_trial(parameters, user_attrs={FIXED: True})
+                for parameters, fixed in first:
+                    self.study.enqueue_trial(
+                        parameters, user_attrs={FIXED: True} if fixed else None
+                    )
             elif known != json.loads(json.dumps(facts)):
                 raise _other(folder, known, facts)
             self._take_up_abandoned()
@@ -140,7 +145,7 @@ class Study:
         """
         states = self.optuna.trial.TrialState
         if errors is not None:
-            np.save(self.folder / "trials" / f"{trial.number:03}.npy", errors)
+            self.keep_errors(trial.number, errors)
         if reason:
             trial.set_user_attr("reason", reason)
         if loss is not None:
@@ -149,9 +154,28 @@ class Study:
             self.study.tell(trial, state=states.PRUNED if pruned else states.FAIL)
         self._unlock(trial.number)
 
-    def errors(self, number):
-        """The errors (n,) of a finished trial."""
-        return np.load(self.folder / "trials" / f"{number:03}.npy")
+    def done(self):
+        """Trials that have a loss, copies left out."""
+        return [t for t in self.trials() if t.state.name == "COMPLETE" and COPY not in t.user_attrs]
+
+    def is_default(self, trial):
+        """Whether it is the one with the defaults."""
+        return trial.user_attrs.get(FIXED) and trial.params == self.default
+
+    def errors(self, number, part=0):
+        """The errors (n,) of a finished trial on a part of train; None where it was not judged."""
+        file = self._errors_file(number, part)
+        return np.load(file) if file.exists() else None
+
+    def keep_errors(self, number, errors, part=0):
+        """Keep what `errors` gives."""
+        # an open file, since numpy would add an ending to the name
+        with atomic_write(self._errors_file(number, part)) as fresh, open(fresh, "wb") as file:
+            np.save(file, errors)
+
+    def _errors_file(self, number, part):
+        name = f"{number:03}-part-{part + 1}" if part else f"{number:03}"
+        return self.folder / "trials" / f"{name}.npy"
 
     def close(self):
         """Let go of what is still held."""

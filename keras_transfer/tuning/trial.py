@@ -7,6 +7,8 @@ import numpy as np
 
 from keras_transfer.backend import precision_and_seed
 from keras_transfer.config import make_config
+from keras_transfer.data.dataset import Holdout
+from keras_transfer.data.splits import folds
 from keras_transfer.data.training_part import read_training_part
 from keras_transfer.errors import UserError
 from keras_transfer.inputs.common.arrays import take
@@ -15,12 +17,14 @@ from keras_transfer.strategies import find_strategy
 from keras_transfer.strategies.common.gradient import watched
 from keras_transfer.strategies.common.judging import judge_indices
 
+PARTS = 5  # of train: one judges all trials, the others confirm the best
+
 
 class Judge:
     """Trains with settings and judges what comes out, always on the same examples.
 
-    Those are a part of train. A strategy that cross-validates is judged by its folds' predictions
-    for them.
+    Those are a part of train, or another one where the best is confirmed. A strategy that
+    cross-validates is judged by its folds' predictions for them.
 
     Args:
         source: a `data.training_part.training_source`; config: TrainConfig of the defaults.
@@ -48,23 +52,45 @@ class Judge:
             self._datasets[repr(spec)] = read_training_part(self.source, spec, config)
         return replace(self._datasets[repr(spec)], begun=time.monotonic())
 
-    def groups(self):
-        """Groups of the examples that trials are judged by."""
-        dataset = self.dataset(self.config)
+    def parts(self):
+        """Into how many parts train is divided: PARTS, or fewer where examples are few."""
+        return 1 + len(self._others(self.dataset(self.config)))
+
+    def _others(self, dataset):
+        """Indices of the parts of train besides the holdout."""
+        fit = dataset.holdout.fit
+        try:
+            drawn = folds(dataset.strata(fit), dataset.groups(fit), PARTS - 1, self.config.seed)
+        except UserError:  # too few examples to divide
+            return []
+        return [fit[select] for _, select in drawn]
+
+    def divided(self, config, part=0):
+        """The Dataset for a configuration with a part of train as its holdout; 0 is its own."""
+        dataset = self.dataset(config)
+        if not part:
+            return dataset
+        select = self._others(dataset)[part - 1]
+        fit = np.setdiff1d(dataset.indices("train"), select)
+        return replace(dataset, holdout=Holdout(fit, select, "train"))
+
+    def groups(self, part=0):
+        """Groups of the examples of a part that trials are judged by."""
+        dataset = self.divided(self.config, part)
         return dataset.groups(dataset.holdout.select)
 
-    def run(self, values, minutes, report=None):
+    def run(self, values, minutes, report=None, part=0):
         """The Judgement of a training with these settings.
 
         Args:
-            values: {setting: value}; minutes: that it may take.
+            values: {setting: value}; minutes: that it may take; part: of train that judges it.
             report: function (share of the epochs, loss on the holdout), which may raise to stop.
 
         Raises:
             UserError: the settings have no meaning together, or training went wrong.
         """
         config = replace(self.settings(values), time_budget=max(minutes, 0.1))
-        dataset = self.dataset(config)
+        dataset = self.divided(config, part)
         with precision_and_seed(config.precision, config.seed), watched(report):
             model = build_for(dataset, config)
             fitted = find_strategy(config.strategy).fit(model, dataset, self.features, config)
