@@ -11,7 +11,7 @@ from keras_transfer.bases.scaling import scale_pixels
 from keras_transfer.bases.table import Base, find_base
 from keras_transfer.bases.weights import download_imagenet, load_bundled, load_path
 from keras_transfer.errors import UserError
-from keras_transfer.inputs.image import side
+from keras_transfer.inputs.image import check_size, sides
 
 # families with what `flatten` dissolves: scaling of their own, models inside, sums without a layer
 COPIED = {"efficientnet", "convnext"}
@@ -31,14 +31,15 @@ def build_base(name, image_size=None, weights="auto", inputs=None):
 
     Args:
         name: a key of BASES, or a `keras.Model` of the user's own, which is copied.
-        image_size: pixels a side; by default what the weights were trained at.
+        image_size: (height, width) in pixels, or one number for a square; by default what the
+            weights were trained at.
         weights: auto (bundled where the base has bundled weights, else imagenet; none where
             nobody publishes any), imagenet, none (random), or a path: .weights.h5, .h5, .keras, or
             a run folder.
         inputs: InputSpec of what goes in, in place of `image_size`.
 
     Returns:
-        pixels (batch, size, size, 3) float32 in 0..255 -> (batch, rows, columns,
+        pixels (batch, height, width, 3) float32 in 0..255 -> (batch, rows, columns,
         feature_size). Layers: "pixels", then those named "scale...", then the base's own
         under the names of a fresh Keras session, in every build alike.
 
@@ -49,7 +50,7 @@ def build_base(name, image_size=None, weights="auto", inputs=None):
     if not isinstance(name, str):
         return build_own(name)
     base = find_base(name)
-    size = find_size(name, inputs.tensors[0].shape[0] if inputs else image_size)
+    size = find_size(name, inputs.tensors[0].shape[:2] if inputs else image_size)
     if weights == "auto":
         weights = base.weights
     named = weights in {"bundled", "imagenet", "none"}
@@ -61,7 +62,7 @@ def build_base(name, image_size=None, weights="auto", inputs=None):
     if weights == "bundled":
         raise UserError(f"{name} has no bundled weights", weights, "Use imagenet")
     if named and base.family not in COPIED:
-        pixels = load_keras().Input((size, size, 3), name="pixels")
+        pixels = load_keras().Input((*size, 3), name="pixels")
         bare = _build_application(base, name, size, weights, scale_pixels(pixels, base.scaling))
         return _renamed(pixels, bare, name)
     bare = _build_application(base, name, size, weights if named else "none")
@@ -87,7 +88,7 @@ def _renamed(pixels, bare, name):
 def _build_ours(base, name, size, weights):
     """As `flatten(build_bare(...))`, in half the time: these layers are ours."""
     keras = load_keras()
-    pixels = keras.Input((size, size, 3), name="pixels")
+    pixels = keras.Input((*size, 3), name="pixels")
     scaled = scale_pixels(pixels, base.scaling)
     model = keras.Model(pixels, OWN[base.application][1](scaled), name=name)
     if weights != "none":
@@ -96,8 +97,8 @@ def _build_ours(base, name, size, weights):
 
 
 def find_size(name, image_size=None):
-    """Pixels a side that the base `name` sees: `image_size`, by default its own."""
-    return side(find_base(name), name, image_size)
+    """(height, width) that the base `name` sees: `image_size`, by default its own."""
+    return check_size(find_base(name), name, image_size)
 
 
 def build_bare(base, image_size, weights=None, scaled=None):
@@ -105,7 +106,7 @@ def build_bare(base, image_size, weights=None, scaled=None):
 
     `scaled` is the tensor of scaled pixels that it goes on from, by default an input of its own.
     """
-    shape = (image_size, image_size, 3)
+    shape = (*sides(image_size), 3)
     if base.application in OWN:
         return OWN[base.application][0](shape)
     application = getattr(load_keras().applications, base.application)
@@ -127,7 +128,7 @@ def flatten(bare, name, image_size, scaling):
     What `bare` itself does to pixels (Rescaling, Normalization) is left out.
     """
     keras = load_keras()
-    pixels = keras.Input((image_size, image_size, 3), name="pixels")
+    pixels = keras.Input((*sides(image_size), 3), name="pixels")
     own_scaling = (keras.layers.Rescaling, keras.layers.Normalization)
     output = _copy_flat(bare, [pixels], scale_pixels(pixels, scaling), own_scaling)
     return keras.Model(pixels, output, name=name)

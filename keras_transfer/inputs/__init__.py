@@ -63,7 +63,6 @@ class Modality:
     loads_in_graph: ClassVar[bool] = False  # whether there is `load_in_graph`
     view_size: ClassVar[int] = 0  # how many numbers `draw_views` gives for one view
     read_anew: ClassVar[tuple[str, ...]] = ()  # augmentations by `load_view`, not by `change`
-    rotations: ClassVar[int] = 1  # in how many ways `rotate` makes another class of a class
 
     def spec(self, base, config):
         """The InputSpec for a `bases.table.Base` and a `TrainConfig`."""
@@ -77,6 +76,14 @@ class Modality:
             spec: InputSpec.
         """
         raise NotImplementedError
+
+    def geometry(self, reference, spec):
+        """The geometry of an example, as `load` gives it, without decoding all of it.
+
+        It has `to_model(points)` and `from_model(points)`, for relative coordinates (n, 2), x and
+        y of the raw example and of what the model sees, 0 to 1; and the raw `height` and `width`.
+        """
+        return self.load(reference, spec).geometry
 
     def load_as_apps(self, reference, spec):
         """The same by what an app has at hand; see `app_way`."""
@@ -162,8 +169,13 @@ class Modality:
         """
         raise NotImplementedError
 
-    def augmentation_for(self, name, config):
-        """The name of an augmentation as views have it, for the settings of a TrainConfig."""
+    def augmentation_for(self, name, config, turned=True):
+        """The name of an augmentation as views have it, for the settings of a TrainConfig.
+
+        Args:
+            turned: whether views may turn and shear what is seen: the box about something that was
+                turned is not known.
+        """
         return name
 
     def shown_pixels(self, arrays):
@@ -210,6 +222,10 @@ class Modality:
         """
         raise NotImplementedError
 
+    def rotations(self, spec):
+        """In how many ways `rotate` makes another class of a class; 1 where it does not."""
+        return 1
+
     def rotate(self, tensors, steps):
         """Examples turned so far that they are of another class, by TensorFlow's operations alone.
 
@@ -217,6 +233,14 @@ class Modality:
             tensors: a batch (n, ...); steps: int32 (n,), 0 (as they are) to `rotations` - 1.
         """
         raise NotImplementedError
+
+    def movements(self, digests, views, spec):
+        """Where views show what: float32 (n, 2, 3), from a view's relative coordinates (x, y, 1) to
+        those of the plain example.
+
+        Args: as of `augment`; spec: InputSpec.
+        """
+        raise UserError(f"it is not known where views of {self.name}s show what", "--augment")
 
     def view_key(self, view):
         """All that decides the numbers of a view, as JSON takes it."""

@@ -34,15 +34,21 @@ AUGMENTATIONS = {
 }
 DRAWS = 14  # numbers that one image's change takes
 UNFLIPPED = " without flips"  # behind a name: the same, never mirrored
+UNTURNED = " without turns"  # behind a name: the same, never turned or sheared
 
 
 def find_augmentation(name):
-    """The row called `name`, which may have UNFLIPPED behind it; an unknown one is a UserError."""
-    known = name.removesuffix(UNFLIPPED)
+    """The row called `name`, which may have UNFLIPPED and UNTURNED behind it.
+
+    Raises: UserError for an unknown one.
+    """
+    unturned = name.removesuffix(UNTURNED)
+    known = unturned.removesuffix(UNFLIPPED)
     if known not in AUGMENTATIONS:
         raise unknown_name("augmentation", known, ["none", *AUGMENTATIONS])
     kind = AUGMENTATIONS[known]
-    return kind._replace(flip=False) if name != known else kind
+    kind = kind._replace(flip=False) if unturned != known else kind
+    return kind._replace(rotation=0.0, shear=0.0) if name != unturned else kind
 
 
 def draw(seed, view, examples):
@@ -55,12 +61,12 @@ def augment(pixels, draws, kind):
     """Change a batch of images.
 
     Args:
-        pixels: float32 (batch, size, size, 3), 0..255.
+        pixels: float32 (batch, height, width, 3), 0..255.
         draws: float32 (batch, DRAWS) from `draw`.
         kind: an Augmentation.
 
     Returns:
-        float32 (batch, size, size, 3), 0..255; what a turn uncovers is mirrored in, or has the
+        float32 (batch, height, width, 3), 0..255; what a turn uncovers is mirrored in, or has the
         colour of the border.
     """
     tf = load_tensorflow()
@@ -70,7 +76,7 @@ def augment(pixels, draws, kind):
         pixels = pixels - ground
     turned = tf.raw_ops.ImageProjectiveTransformV3(
         images=pixels,
-        transforms=_transforms(tf, draws, tf.cast(shape[1], tf.float32), kind),
+        transforms=_transforms(tf, draws, *tf.unstack(tf.cast(shape[1:3], tf.float32)), kind),
         output_shape=shape[1:3],
         fill_value=0.0,
         interpolation="BILINEAR",
@@ -105,13 +111,13 @@ def _erased(tf, pixels, draws, longest):
     Args:
         draws: (batch, 4): where its middle is (x, y), and how wide and tall it is.
     """
-    size = tf.cast(tf.shape(pixels)[1], tf.float32)
-    places = tf.range(size)[None]
+    size = tf.cast(tf.shape(pixels)[2:0:-1], tf.float32)  # width, height
     middle = (draws[:, :2] + 1.0) / 2.0 * size
     half = (draws[:, 2:] + 1.0) / 4.0 * longest * size
     inside = [
-        tf.abs(places - middle[:, axis, None]) <= half[:, axis, None] for axis in (0, 1)
-    ]  # columns, rows: (batch, size)
+        tf.abs(tf.range(size[axis])[None] - middle[:, axis, None]) <= half[:, axis, None]
+        for axis in (0, 1)
+    ]  # columns (batch, width), rows (batch, height)
     mask = inside[1][:, :, None, None] & inside[0][:, None, :, None]
     return tf.where(mask, tf.reduce_mean(pixels, axis=(1, 2), keepdims=True), pixels)
 
@@ -131,11 +137,11 @@ def change(pixels, numbers, kind):
     """Views of a batch of images, some of them plain.
 
     Args:
-        pixels: (batch, size, size, 3), 0..255.
+        pixels: (batch, height, width, 3), 0..255.
         numbers: float32 (batch, 1 + DRAWS): 1 where an image is changed, else 0; then its draws.
         kind: an Augmentation.
 
-    Returns: float32 (batch, size, size, 3), 0..255.
+    Returns: float32 (batch, height, width, 3), 0..255.
     """
     tf = load_tensorflow()
     pixels = tf.cast(pixels, tf.float32)
@@ -157,19 +163,40 @@ def rotate(pixels, quarters):
     return tf.where(quarters >= 2, turned[:, :, ::-1], turned)
 
 
-def _transforms(tf, draws, size, kind):
-    """Rows (a0 a1 a2 b0 b1 b2 0 0): where in the input each output pixel comes from."""
+def movements(draws, size, kind):
+    """float32 (n, 2, 3): from relative coordinates (x, y, 1) of a view to those of the image.
+
+    Args:
+        draws: float32 (n, DRAWS); size: (height, width); kind: an Augmentation.
+    """
+    height, width = size
+    rows = _transforms(np, np.asarray(draws, np.float64), height, width, kind)
+    matrix = rows[:, :6].reshape(-1, 2, 3)
+    sides = np.array([width, height], np.float64)
+    turn = matrix[:, :, :2] * sides / sides[:, None]
+    # pixels lie half a pixel from where they begin
+    shift = (matrix[:, :, 2] + 0.5 - matrix[:, :, :2].sum(axis=2) * 0.5) / sides
+    return np.concatenate([turn, shift[:, :, None]], axis=2).astype(np.float32)
+
+
+def _transforms(xp, draws, height, width, kind):
+    """Rows (a0 a1 a2 b0 b1 b2 0 0): where in the input each output pixel comes from.
+
+    Args:
+        xp: TensorFlow, or numpy.
+    """
     angle = draws[:, 0] * (kind.rotation * np.pi / 180)
     scale = 1.0 + kind.zoom * draws[:, 1]
-    mirror = tf.where(draws[:, 4] > 0, -1.0, 1.0) if kind.flip else tf.ones_like(angle)
+    mirror = xp.where(draws[:, 4] > 0, -1.0, 1.0) if kind.flip else xp.ones_like(angle)
     wide, tall = scale + kind.stretch * draws[:, 7], scale - kind.stretch * draws[:, 7]
-    cosine, sine = tf.cos(angle), tf.sin(angle)
+    cosine, sine = xp.cos(angle), xp.sin(angle)
     slide = kind.shear * draws[:, 8]
-    middle = (size - 1.0) / 2.0
-    x, y = kind.shift * size * draws[:, 2], kind.shift * size * draws[:, 3]
+    middle_x, middle_y = (width - 1.0) / 2.0, (height - 1.0) / 2.0
+    x, y = kind.shift * width * draws[:, 2], kind.shift * height * draws[:, 3]
     a0, b0 = cosine * wide * mirror, sine * wide * mirror
     a1, b1 = cosine * slide - sine * tall, sine * slide + cosine * tall
-    a2 = middle + x - (a0 + a1) * middle  # the middle stays where it is, but for the shift
-    b2 = middle + y - (b0 + b1) * middle
-    zero = tf.zeros_like(angle)
-    return tf.stack([a0, a1, a2, b0, b1, b2, zero, zero], axis=1)
+    # the middle stays where it is, but for the shift
+    a2 = middle_x + x - (a0 * middle_x + a1 * middle_y)
+    b2 = middle_y + y - (b0 * middle_x + b1 * middle_y)
+    zero = xp.zeros_like(angle)
+    return xp.stack([a0, a1, a2, b0, b1, b2, zero, zero], axis=1)

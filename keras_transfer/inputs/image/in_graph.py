@@ -7,20 +7,20 @@ is to be read is its EXIF orientation, 1 to 8; 0 is that of files that need the 
 from keras_transfer.backend import load_tensorflow
 from keras_transfer.inputs.image.decoders import decode_plain, open_image
 from keras_transfer.inputs.image.reading import image_kind, load_with_shape, read_bytes
-from keras_transfer.inputs.image.resizing import resize_pixels
+from keras_transfer.inputs.image.resizing import resize_pixels, size_in
 
 CAREFUL = 0
 
 
 def load_first(reference, spec):
-    """(pixels uint8 (size, size, 3), the way to read this file again).
+    """(pixels uint8 (height, width, 3), the way to read this file again).
 
     Args:
         reference: a path; spec: the InputSpec of images.
     Raises: ExampleError.
     """
     asked = spec.settings
-    size, how, most = asked["image_size"], asked["resize"], asked["max_pixels"]
+    size, how, most = size_in(asked), asked["resize"], asked["max_pixels"]
     data = read_bytes(reference)
     image = open_image(data) if image_kind(data) else None
     plain = None
@@ -33,7 +33,7 @@ def load_first(reference, spec):
 
 
 def load_in_graph(path, way, spec):
-    """Pixels uint8 (size, size, 3) as a tensor.
+    """Pixels uint8 (height, width, 3) as a tensor.
 
     Args:
         path: string tensor; way: int32 tensor, an EXIF orientation.
@@ -42,7 +42,7 @@ def load_in_graph(path, way, spec):
     # the operation reads PNG as well
     pixels = tf.io.decode_jpeg(tf.io.read_file(path), 3, dct_method="INTEGER_ACCURATE")
     pixels = tf.cond(way == 1, lambda: pixels, lambda: _upright(tf, pixels, way))
-    return tf.cast(resize_pixels(pixels, asked["image_size"], asked["resize"]), tf.uint8)
+    return tf.cast(resize_pixels(pixels, size_in(asked), asked["resize"]), tf.uint8)
 
 
 def _upright(tf, pixels, way):

@@ -10,7 +10,7 @@ from keras_transfer.inputs.image.decoders import (
     decode_fast,
     open_image,
 )
-from keras_transfer.inputs.image.resizing import compiled_resize
+from keras_transfer.inputs.image.resizing import compiled_resize, sides
 
 MAX_PIXELS = 200_000_000
 ENDINGS = {  # kind of image: endings of its files
@@ -35,6 +35,9 @@ MAGIC = (  # first bytes of a file, kind
     (b"II+\x00", "tiff"),  # BigTIFF
     (b"MM\x00+", "tiff"),
 )
+
+ORIENTATION = 0x0112  # the EXIF tag of a turned image
+TURNED_FROM = 5  # values from which on it lies on its side
 
 _compiling = threading.Lock()
 
@@ -79,9 +82,10 @@ def read_image(source, max_pixels=MAX_PIXELS):
 
 
 def load_image(source, size, how="squeeze", max_pixels=MAX_PIXELS, resize_filter="antialias"):
-    """An image as a network gets it: read, resized; uint8 (size, size, 3). Thread-safe.
+    """An image as a network gets it: read, resized; uint8 (height, width, 3). Thread-safe.
 
-    `source` is a path, the bytes of a file, or pixels uint8 (height, width, 3).
+    `size` is (height, width), or one number for a square; `source` a path, the bytes of a file, or
+    pixels uint8 (height, width, 3).
 
     Raises: ExampleError; UserError for an unknown `how`.
     """
@@ -94,7 +98,19 @@ def load_with_shape(source, size, how, max_pixels, resize_filter):
         resize = compiled_resize(size, how, resize_filter)
     pixels = source if hasattr(source, "dtype") else read_image(source, max_pixels)
     shape = pixels.shape[:2]
-    return (pixels if shape == (size, size) else resize(pixels).numpy()), shape
+    return (pixels if shape == sides(size) else resize(pixels).numpy()), shape
+
+
+def shape_of(source):
+    """(height, width) that `read_image` gives, from the file's first bytes; of pixels their own.
+
+    Raises: ExampleError.
+    """
+    if hasattr(source, "dtype"):
+        return source.shape[:2]
+    image = open_image(read_bytes(source))
+    upright = image.getexif().get(ORIENTATION, 1) < TURNED_FROM
+    return (image.height, image.width) if upright else (image.width, image.height)
 
 
 def read_bytes(source):

@@ -1,6 +1,8 @@
-"""One image made square, the same in tf.data, in a SavedModel and one by one."""
+"""One image made a model's size, the same in tf.data, in a SavedModel and one by one."""
 
 import functools
+
+import numpy as np
 
 from keras_transfer.backend import load_tensorflow
 from keras_transfer.errors import unknown_name
@@ -9,45 +11,88 @@ PAD_GREY = 127  # the middle of 0..255: near nothing once a base has scaled it
 RESIZES = ("squeeze", "crop", "pad")
 
 
+def sides(size):
+    """(height, width) of a size: two numbers, or one for a square."""
+    return (size, size) if isinstance(size, int) else tuple(size)
+
+
+def size_in(settings):
+    """(height, width) in the settings of an InputSpec of images."""
+    return settings["image_size"], settings.get("image_width") or settings["image_size"]
+
+
 def resize_pixels(pixels, size, how="squeeze", resize_filter="antialias"):
-    """Make one image square, with bilinear resizing.
+    """Make one image a size, with bilinear resizing.
 
     TensorFlow operations only, so that tf.data and a SavedModel compute the very same.
 
     Args:
         pixels: (height, width, 3), uint8 or float, 0..255; an array or a tensor.
-        how: "squeeze" (the shape is not kept), "crop" (the middle square), "pad" (bars of grey).
+        size: (height, width), or one number for a square.
+        how: "squeeze" (the shape is not kept), "crop" (the middle part), "pad" (bars of grey).
         resize_filter: "antialias", or "plain": what phones and OpenCV do, which skips pixels of
             what it makes smaller.
 
-    Returns: float32 tensor (size, size, 3) of whole numbers 0..255: uint8 stores it exactly.
+    Returns: float32 tensor (height, width, 3) of whole numbers 0..255: uint8 stores it exactly.
     """
     if how not in RESIZES:
         raise unknown_name("resize", how, RESIZES)
     tf = load_tensorflow()
     pixels = tf.convert_to_tensor(pixels)
-    height, width = tf.shape(pixels)[0], tf.shape(pixels)[1]
-    target = (size, size)
+    target = whole = sides(size)
     if how == "crop":
-        # Cut first: the same square, without ever enlarging what is cut away.
-        side = tf.minimum(height, width)
-        top, left = (height - side) // 2, (width - side) // 2
-        pixels = pixels[top : top + side, left : left + side]
+        # Cut first: the same part, without ever enlarging what is cut away.
+        shape = tf.shape(pixels)[:2]
+        kept = _fitted(tf, whole, shape)
+        (top, left), (height, width) = tf.unstack((shape - kept) // 2), tf.unstack(kept)
+        pixels = pixels[top : top + height, left : left + width]
     elif how == "pad":
-        long = tf.cast(tf.maximum(height, width), tf.float64)
-        sides = tf.cast(tf.stack([height, width]), tf.float64) * size / long
-        target = tf.maximum(tf.cast(tf.round(sides), tf.int32), 1)
+        target = _fitted(tf, tf.shape(pixels)[:2], whole)
     if resize_filter == "antialias":
         pixels = _antialiased(tf, pixels, *tf.unstack(target, num=2))
     else:
         pixels = tf.image.resize(pixels, target)
     pixels = tf.round(pixels)  # weights are positive and sum to 1: it stays in 0..255
     if how == "pad":
-        spare = size - target
+        spare = tf.constant(whole) - target
         before = spare // 2
         bars = tf.stack([before, spare - before], axis=1)
         pixels = tf.pad(pixels, tf.concat([bars, [[0, 0]]], axis=0), constant_values=PAD_GREY)
-    return tf.ensure_shape(pixels, (size, size, 3))
+    return tf.ensure_shape(pixels, (*whole, 3))
+
+
+def _fitted(tf, shape, room):
+    """(height, width) of what has the shape `shape` made as large as fits into `room`; int32."""
+    (height, width), room = tf.unstack(tf.cast(shape, tf.float64)), tf.cast(room, tf.float64)
+    tall = height * room[1] >= width * room[0]
+    by_height = tf.stack([room[0], width * room[0] / height])
+    by_width = tf.stack([height * room[1] / width, room[1]])
+    return tf.maximum(tf.cast(tf.round(tf.where(tall, by_height, by_width)), tf.int32), 1)
+
+
+def placement(shape, size, how):
+    """(scale, offset) float64 (2,) each, of x and y: relative coordinates of an image, times the
+    scale, plus the offset, are those of what `resize_pixels` makes of it.
+
+    Args:
+        shape: (height, width) of the image; size, how: as there.
+    """
+    shape, size = np.array(shape, np.float64), np.array(sides(size), np.float64)
+    scale, offset = np.ones(2), np.zeros(2)
+    if how == "crop":
+        kept = _fitted_sides(size, shape)
+        scale, offset = shape / kept, -((shape - kept) // 2) / kept
+    elif how == "pad":
+        inside = _fitted_sides(shape, size)
+        scale, offset = inside / size, ((size - inside) // 2) / size
+    return scale[::-1], offset[::-1]
+
+
+def _fitted_sides(shape, room):
+    """As `_fitted`, of numbers."""
+    (height, width), tall = shape, shape[0] * room[1] >= shape[1] * room[0]
+    found = (room[0], width * room[0] / height) if tall else (height * room[1] / width, room[1])
+    return np.maximum(np.round(found), 1.0)
 
 
 def _antialiased(tf, pixels, height, width):
@@ -80,7 +125,10 @@ def _resize_rows(tf, numbers, height):
 
 @functools.cache
 def compiled_resize(size, how, resize_filter):
-    """`resize_pixels` to uint8 as one graph: half the overhead of single operations."""
+    """`resize_pixels` to uint8 as one graph: half the overhead of single operations.
+
+    Args: as there; `size` is one number, or a tuple.
+    """
     tf = load_tensorflow()
 
     def resize(pixels):

@@ -1,6 +1,6 @@
 """How a SavedModel takes images: whole encoded files, or pixels of any size."""
 
-from keras_transfer.inputs.image.resizing import resize_pixels
+from keras_transfer.inputs.image.resizing import resize_pixels, size_in
 
 DIFFERENCES = (  # what the decoder inside does otherwise than training
     "EXIF rotation is ignored: turn images before sending them",
@@ -12,7 +12,7 @@ DIFFERENCES = (  # what the decoder inside does otherwise than training
 
 
 def signatures(tf, spec):
-    """{name: (function of a batch to pixels float32 (n, s, s, 3), its TensorSpecs)}.
+    """{name: (function of a batch to pixels float32 (n, h, w, 3), its TensorSpecs)}.
 
     - `serving_default`: `image_bytes`, string (n,), each a whole JPEG, PNG, WebP or GIF file (its
       first frame). They are decoded as in training: exact inverse DCT, grey, palette and CMYK as
@@ -20,18 +20,18 @@ def signatures(tf, spec):
       DIFFERENCES.
     - `serve_any_size`: `pixels`, uint8 (n, height, width, 3), resized inside.
     """
-    size, how = spec.settings["image_size"], spec.settings["resize"]
-    square = tf.TensorSpec((size, size, 3), tf.float32)
+    size, how = size_in(spec.settings), spec.settings["resize"]
+    sized = tf.TensorSpec((*size, 3), tf.float32)
 
     def resized(pixels):
         return tf.cast(resize_pixels(pixels, size, how), tf.float32)
 
     def from_files(image_bytes):
         read = lambda data: resized(_decode(tf, data))  # noqa: E731
-        return tf.map_fn(read, image_bytes, fn_output_signature=square)
+        return tf.map_fn(read, image_bytes, fn_output_signature=sized)
 
     def from_any_size(pixels):
-        return tf.map_fn(resized, pixels, fn_output_signature=square)
+        return tf.map_fn(resized, pixels, fn_output_signature=sized)
 
     encoded = tf.TensorSpec((None,), tf.string, name="image_bytes")
     anything = tf.TensorSpec((None, None, None, 3), tf.uint8, name="pixels")

@@ -148,13 +148,14 @@ def episode_training(model, dataset, features, config, stage, ways):
 
 def train_pool(dataset, config, ways):
     """The ClassPool of the training examples."""
-    modality, train = dataset.examples.modality, dataset.indices("train")
+    examples, train = dataset.examples, dataset.indices("train")
+    rotations = examples.modality.rotations(examples.spec) if config.rotate_classes else 1
     if dataset.task.class_numbers(dataset.targets) is None:
         advice = "Take --strategy fine_tuning"
         raise UserError("episodes need one class an example", f"task {dataset.task.name}", advice)
-    if config.rotate_classes and modality.rotations < 2:
-        raise UserError("such inputs cannot be turned", f"--rotate-classes, {modality.name}")
-    rotations = modality.rotations if config.rotate_classes else 1
+    if config.rotate_classes and rotations < 2:
+        shapes = ", ".join(" x ".join(map(str, one.shape)) for one in examples.spec.tensors)
+        raise UserError("such inputs cannot be turned", f"--rotate-classes, {shapes}")
     episode = Episode(config.ways or 2, config.shots, config.queries, rotations)
     pool = class_pool(dataset, train, episode)
     if config.ways is None:
