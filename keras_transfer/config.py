@@ -65,8 +65,9 @@ class TrainConfig:
     feature_extraction, 3 for few_shot, one an epoch for fine_tuning."""
     cache_features: bool = True
     """Keep what the frozen part computes on disk, for this run and those to come."""
-    feature_precision: Literal["float32", "float16", "bfloat16"] = "float32"
-    """Numbers of stored features; bfloat16 is also computed so: faster, some percent off."""
+    feature_precision: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    """Numbers of stored features; bfloat16 is also computed so: faster, some percent off. auto is
+    float32, and float16 where a head looks at maps of several stages."""
     mixup: float = 0.0
     """Mix pairs of examples while training by gradient: alpha of MixUp, for example 0.2; of stored
     features where they are stored."""

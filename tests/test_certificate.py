@@ -51,7 +51,7 @@ def evaluation_set_for(model, task="classification", count=COUNT):
 def examined(model, evaluation_set, path, about=None):
     """The entry of a file."""
     examiner = Examiner(Network(model, about or spec()), evaluation_set)
-    return examiner.examine(path, open_export(path))[0]
+    return examiner.examine(path, open_export(path))
 
 
 @pytest.fixture(scope="module")

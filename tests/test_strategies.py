@@ -127,7 +127,7 @@ def test_learns_and_repeats_exactly(strategy, knobs):
     store = FeatureStore()
     fitted, dataset = trained(strategy, features=store, **knobs)
     val = dataset.indices("val")
-    predictions = predict_with_features(fitted.model, dataset.examples, store, val)
+    predictions = predict_with_features(fitted.model, dataset, store, val)
     again, _ = trained(strategy, **knobs)
     for one, other in zip(fitted.model.get_weights(), again.model.get_weights(), strict=True):
         assert (one == other).all()
@@ -142,7 +142,7 @@ def test_features_are_computed_once():
     fitted, _ = trained("feature_extraction", dataset, store)
     assert store.computed == len(dataset.indices("train"))
     for _ in range(2):
-        predict_with_features(fitted.model, dataset.examples, store, dataset.indices("val"))
+        predict_with_features(fitted.model, dataset, store, dataset.indices("val"))
         assert store.computed == len(dataset.examples)
 
 

@@ -89,12 +89,14 @@ class Dataset:
 
 def make_dataset(examples, task, holdout):
     """The Dataset of examples: their labels become targets."""
-    geometries = None
-    if task.needs_geometry:
-        load, spec = examples.modality.load, examples.spec
-        geometries = [load(examples.reference(i), spec).geometry for i in range(len(examples))]
-    targets = task.encode(list(examples.table["label"]), geometries)
+    task = task.for_inputs(examples.spec)
+    targets = encode_labels(task, examples, list(examples.table["label"]))
     return Dataset(examples, task, targets, holdout)
+
+
+def encode_labels(task, examples, labels):
+    """Targets for labels of all `examples`, in their order."""
+    return task.encode(labels, examples.geometries if task.needs_geometry else None)
 
 
 def dataset_of_new_classes(dataset, split):
@@ -138,6 +140,7 @@ def read_dataset(source, spec, config):
     """
     task = find_task(source.task)
     source = with_class_splits(source, config)
+    source = replace(source, table=with_label_settings(source.table, task, config))
     least, kept = config.LEAST_EXAMPLES, config.kept_classes
     # before hours of reading; and again without what is broken
     check_labels(learned_table(source.table, config), task, least, kept)
@@ -164,6 +167,13 @@ def read_dataset(source, spec, config):
     dataset = replace(dataset, new_classes=new_classes)
     dataset.weights(dataset.indices("train"), config.class_weight)  # refuses what has no classes
     return dataset
+
+
+def with_label_settings(table, task, config):
+    """A table whose labels are as the task's own settings want them."""
+    column = np.empty(len(table), object)
+    column[:] = task.with_settings(list(table["label"]), config)
+    return table.assign(label=column)
 
 
 def _check_settings(source, task, config):

@@ -19,6 +19,7 @@ from keras_transfer.errors import ExampleError, UserError
 from keras_transfer.errors import count as counted
 from keras_transfer.inputs import InputSpec, find_modality
 from keras_transfer.inputs.common.arrays import each, stack, take
+from keras_transfer.tasks import find_task
 
 MEMORY_LIMIT = 2**30  # bytes of decoded examples kept; above it they are decoded again on use
 WORKERS = os.cpu_count() or 2
@@ -57,6 +58,19 @@ class Examples:
     def digests(self):
         """sha256, in hex, of each example's contents: array (n,)."""
         return self.table["sha256"].to_numpy()
+
+    @cached_property
+    def geometries(self):
+        """Of each example how it came to what the model takes: a list; see `Modality.geometry`."""
+
+        def look(index):
+            try:
+                return self.modality.geometry(self.reference(index), self.spec)
+            except ExampleError as error:  # it could be read before
+                raise gone(f"{self.reference(index)}: {error}") from error
+
+        with ThreadPoolExecutor(WORKERS) as pool:
+            return list(pool.map(look, range(len(self))))
 
     def batch(self, indices):
         """The examples at `indices` as the model takes them: arrays (len(indices), ...)."""
@@ -126,11 +140,12 @@ def read_examples(source, spec, readable=()):
     Returns:
         Examples. Nothing is refused here: `check_skipped` does that.
     """
-    count, modality = len(source.table), find_modality(spec.modality)
+    count, modality, task = len(source.table), find_modality(spec.modality), find_task(source.task)
     keep = count * spec.bytes <= MEMORY_LIMIT
     kept, there = (_empty(spec, count), np.zeros(count, bool)) if keep else (None, None)
     hashes, reasons, notes = [""] * count, {}, []
     paths, shown = list(source.table["path"]), list(source.table["shown"])
+    labels, remarks = list(source.table["label"]), {}
 
     def read(index):
         try:
@@ -142,6 +157,9 @@ def read_examples(source, spec, readable=()):
                 if keep:
                     _put(kept, index, loaded)
                     there[index] = True
+            if task.needs_geometry:
+                for text in task.remarks(labels[index], modality.geometry(data, spec)):
+                    remarks.setdefault(text, []).append(shown[index])
         except (ExampleError, OSError) as error:
             reasons[index] = str(error) if isinstance(error, ExampleError) else error.strerror
             return
@@ -153,6 +171,8 @@ def read_examples(source, spec, readable=()):
     with progress.bar("Reading examples", count) as advance, ThreadPoolExecutor(WORKERS) as pool:
         for _ in pool.map(read, range(count)):
             advance()
+    for text, names in sorted(remarks.items()):
+        notes.append(f"{counted(len(names), 'example')}: {text}; first: {min(names)}")
     return _assemble(source, spec, kept, there, hashes, reasons, tuple(sorted(notes)))
 
 

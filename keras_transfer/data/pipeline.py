@@ -45,7 +45,7 @@ def arrays_source(fetch, signature):
     return Source(list(signature), fetched, None, lambda *inputs: list(inputs))
 
 
-def training_batches(source, indices, targets, weights, config, epochs, devices=1):
+def training_batches(source, indices, targets, weights, config, epochs, devices=1, move=None):
     """A tf.data.Dataset of (inputs, targets, weights) for all epochs, another order in each.
 
     What a step holds is a function of the seed and the step's number alone, so that two runs
@@ -59,11 +59,14 @@ def training_batches(source, indices, targets, weights, config, epochs, devices=
         devices: among how many a batch is shared. It is filled up to a multiple of them by
             examples of weight 0, so that the mean over devices is that over the batch.
 
+        move: indices, epoch, targets -> the targets of what these examples show in that epoch;
+            None where they show the same in each.
+
     Returns:
         (the tf.data.Dataset, steps an epoch). The last batch of an epoch may be smaller.
     """
     tf = load_tensorflow()
-    step = _Step(source, np.asarray(indices), as_tuple(targets), weights, config)
+    step = _Step(source, np.asarray(indices), as_tuple(targets), weights, config, move)
     dataset = tf.data.Dataset.range(step.count * epochs).map(
         lambda number: call_numpy(tf, step.numbers, number, step.kinds), 2, deterministic=True
     )
@@ -82,9 +85,9 @@ def training_batches(source, indices, targets, weights, config, epochs, devices=
 class _Step:
     """What is done for one step of training, in its parts."""
 
-    def __init__(self, source, indices, targets, weights, config):
+    def __init__(self, source, indices, targets, weights, config, move=None):
         self.source, self.indices, self.targets, self.weights = source, indices, targets, weights
-        self.seed, self.mixup = config.seed, config.mixup
+        self.seed, self.mixup, self.move = config.seed, config.mixup, move
         self.batch_size = min(config.batch_size, len(indices))
         self.count = -(-len(indices) // self.batch_size)
         known = [(array.shape[1:], array.dtype) for array in (*targets, weights)]
@@ -103,9 +106,11 @@ class _Step:
             shares = generator.beta(self.mixup, self.mixup, len(drawn))
         filled = np.resize(drawn, self.batch_size) if self.source.load else drawn
         counts = np.arange(len(filled)) < len(drawn)
-        arrays = (*self.targets, self.weights)
-        known = [*(array[filled] for array in arrays), np.resize(shares, len(filled)), counts]
-        return [*self.source.numbers(self.indices[filled], epoch), *known]
+        indices, targets = self.indices[filled], tuple(array[filled] for array in self.targets)
+        if self.move:
+            targets = as_tuple(self.move(indices, epoch, from_tuple(targets)))
+        known = [*targets, self.weights[filled], np.resize(shares, len(filled)), counts]
+        return [*self.source.numbers(indices, epoch), *known]
 
     def loaded(self, *tensors):
         """The tensors of one example, once it is loaded."""

@@ -29,9 +29,10 @@ class RawInputs:
         self.modality, self.spec = examples.modality, examples.spec
 
     def __call__(self, indices, epoch=None):
-        return self.examples.views(indices, self._shown(indices, epoch))
+        return self.examples.views(indices, self.shown(indices, epoch))
 
-    def _shown(self, indices, epoch):
+    def shown(self, indices, epoch):
+        """The view of each example in an epoch, a list; the plain one without an epoch."""
         if epoch is None:
             return [self.views[0]] * len(indices)
         return [self.views[turn] for turn in turns(indices, epoch, len(self.views))]
@@ -49,7 +50,7 @@ class RawInputs:
     def drawn(self, indices, epoch):
         """Numbers float32 (n, d) that decide the view of each example."""
         digests = self.examples.digests[np.asarray(indices)]
-        return self.modality.draw_views(digests, self._shown(indices, epoch))
+        return self.modality.draw_views(digests, self.shown(indices, epoch))
 
     def finish(self, signature):
         """A function of the examples' tensors and those numbers -> the network's inputs."""

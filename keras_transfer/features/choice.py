@@ -9,6 +9,20 @@ FAST_FROM = 300  # examples; converting a small network costs as long as Keras t
 MEASURE_FROM = 2000  # examples; as long as converting and measuring takes for others
 
 
+def stored_precision(precision, shapes):
+    """The precision in which features are stored, where `auto` leaves it open.
+
+    Maps of several stages take a hundred times the room of pooled features, and what is trained
+    above them begins with a batch norm.
+
+    Args:
+        precision: auto, float32, float16 or bfloat16; shapes: of an example's tensors.
+    """
+    if precision != "auto":
+        return precision
+    return "float32" if len(shapes) == 1 else "float16"
+
+
 def name_runtime(count, small, precision="float32", remembered=None):
     """The runtime for `count` examples: a name, or "measure" where it is not known yet.
 

@@ -6,6 +6,7 @@ the run has counted the features as computed or reused.
 """
 
 import contextlib
+from itertools import pairwise
 
 import numpy as np
 
@@ -35,6 +36,34 @@ class MemoryTable:
             self._have[indices] = True
 
         yield put
+
+
+class SplitTable:
+    """A table whose rows hold several tensors, one after the other: a tuple for each request.
+
+    Args:
+        table: of flat rows; shapes: of one example's tensors.
+    """
+
+    def __init__(self, table, shapes):
+        self._table, self._shapes = table, shapes
+        self._ends = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)])
+
+    def __getattr__(self, name):
+        return getattr(self._table, name)
+
+    def __getitem__(self, indices):
+        rows = self._table[indices]
+        parts = zip(pairwise(self._ends), self._shapes, strict=True)
+        return tuple(rows[:, a:b].reshape(len(rows), *shape) for (a, b), shape in parts)
+
+    @contextlib.contextmanager
+    def writing(self):
+        with self._table.writing() as put:
+            yield lambda indices, outputs: put(indices, self._joined(outputs))
+
+    def _joined(self, outputs):
+        return np.concatenate([one.reshape(len(one), -1) for one in outputs], axis=1)
 
 
 class DiskTable:

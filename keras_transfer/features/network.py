@@ -33,15 +33,17 @@ class FrozenNetwork:
 
     Attributes:
         key: see `network_key`; base, cut: names for people.
-        shape: of one example's features; small: whether it is converted in a second.
+        shapes: of one example's features, tensor by tensor.
+        small: whether it is converted in a second.
         proven: names of the runtimes that agree with Keras.
     """
 
     def __init__(self, prefix, key, folder=None):
         """`folder` is where converted networks are kept, None for no longer than this run."""
         self.key = key
-        self.base, self.cut = prefix.name.removesuffix("_prefix"), prefix.layers[-1].name
-        self.shape, self.small = tuple(prefix.output.shape[1:]), is_small(prefix)
+        self.base, self.cut = prefix.name.removesuffix("_prefix"), _cut_name(prefix)
+        self.shapes = tuple(tuple(tensor.shape[1:]) for tensor in prefix.outputs)
+        self.small = is_small(prefix)
         self._prefix, self._folder, self._made = prefix, folder, {}
         self.proven = {"keras", "openvino-bfloat16"}  # who wants bfloat16 wants its error, too
         self._temporary = self._traced = None
@@ -124,6 +126,13 @@ class FrozenNetwork:
             return False
         self.proven.add(name)
         return True
+
+
+def _cut_name(prefix):
+    """What the cut of a prefix is called: by the layers that it ends in."""
+    if len(prefix.outputs) == 1:
+        return prefix.layers[-1].name
+    return " ".join(tensor._keras_history.operation.name for tensor in prefix.outputs)
 
 
 def agrees(outputs, expected, name):

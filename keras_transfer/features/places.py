@@ -52,10 +52,11 @@ class MemoryPlace:
         """Take this runtime for the network from now on."""
         self._chosen[network] = runtime
 
-    def check(self, shape, count):
+    def check(self, shapes, count):
         """Refuse more activations than it should hold; pooled features are always few."""
-        needed = 4 * count * int(np.prod(shape))
-        if len(shape) > 1 and needed > self.activations_limit:
+        needed = 4 * count * sum(int(np.prod(shape)) for shape in shapes)
+        pooled = all(len(shape) == 1 for shape in shapes)
+        if not pooled and needed > self.activations_limit:
             raise NoRoomError(f"activations take {needed / 2**30:.1f} GiB of memory")
 
     def make_room(self, table, count):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_transfer.backend import load_keras
+from keras_transfer.features.choice import stored_precision
 from keras_transfer.inputs.common.arrays import count
 from keras_transfer.runtimes.keras import KerasRuntime
 
@@ -26,7 +27,7 @@ class Plan(NamedTuple):
     bytes: int
 
 
-def plan_storing(prefix, examples, views, looks, room, precision="float32"):
+def plan_storing(prefix, examples, views, looks, room, precision="auto"):
     """The Plan for training above `prefix`.
 
     Args:
@@ -35,8 +36,9 @@ def plan_storing(prefix, examples, views, looks, room, precision="float32"):
         room: bytes that the store may take; precision: of stored numbers.
     """
     total = examples * views
-    size = 4 if precision == "float32" else 2
-    needed = size * total * int(np.prod(prefix.output.shape[1:]))
+    shapes = [tensor.shape[1:] for tensor in prefix.outputs]
+    size = 4 if stored_precision(precision, shapes) == "float32" else 2
+    needed = size * total * sum(int(np.prod(shape)) for shape in shapes)
     if not prefix.weights:
         return Plan(False, "all of the base trains", total, needed)
     if looks < views:

@@ -3,15 +3,18 @@
 from keras_transfer.model.cut import cut
 from keras_transfer.runtimes.batching import predict_examples
 from keras_transfer.runtimes.keras import KerasRuntime
+from keras_transfer.runtimes.postprocessed import Postprocessed
 
 
-def predict_with_features(model, examples, features, indices):
-    """Predictions (n, ...) of `model` for the examples at `indices`.
+def predict_with_features(model, dataset, features, indices):
+    """Predictions (n, ...) of `model` for the examples of a Dataset at `indices`.
 
     A head on pooled features predicts from the store; a tuned network runs over the examples,
     since what it was cut at is large and would not be asked for again.
     """
     prefix, suffix = cut(model)
-    if len(prefix.output.shape) > 2:
-        return predict_examples(KerasRuntime(model), examples, indices, "Evaluating")
-    return KerasRuntime(suffix)(features.features(prefix, examples, indices))
+    if any(len(tensor.shape) > 2 for tensor in prefix.outputs):
+        runtime = Postprocessed(KerasRuntime(model), dataset.task)
+        return predict_examples(runtime, dataset.examples, indices, "Evaluating")
+    runtime = Postprocessed(KerasRuntime(suffix), dataset.task)
+    return runtime(features.features(prefix, dataset.examples, indices))

@@ -11,7 +11,8 @@ import numpy as np
 
 from keras_transfer import progress
 from keras_transfer.features.cache import open_disk
-from keras_transfer.features.choice import measure_runtimes, name_runtime
+from keras_transfer.features.choice import measure_runtimes, name_runtime, stored_precision
+from keras_transfer.features.feature_tables import SplitTable
 from keras_transfer.features.keys import describe_table
 from keras_transfer.features.network import PROOF, FrozenNetwork, network_key
 from keras_transfer.features.places import DiskPlace, MemoryPlace
@@ -20,12 +21,12 @@ from keras_transfer.runtimes.batching import BATCH_SIZE, stream
 DTYPES = {"float32": "float32", "float16": "float16", "bfloat16": "float16"}  # as stored
 
 
-def open_store(keep=True, precision="float32"):
+def open_store(keep=True, precision="auto"):
     """The FeatureStore of a run.
 
     Args:
         keep: on disk, in the cache folder; else in memory, for the run.
-        precision: of the stored numbers: float32, float16 or bfloat16 (computed so, too).
+        precision: of the stored numbers: float32, float16, bfloat16 (computed so, too) or auto.
     """
     disk = None
     if keep:
@@ -48,7 +49,7 @@ class FeatureStore:
         seconds: spent on computing.
     """
 
-    def __init__(self, disk=None, precision="float32"):
+    def __init__(self, disk=None, precision="auto"):
         """`disk` is a `disk.DiskStore`; without one features stay in memory."""
         self.computed = self.reused = 0
         self.seconds = 0.0
@@ -63,6 +64,8 @@ class FeatureStore:
 
     def features(self, prefix, examples, indices, view=None, expected=0):
         """Features float32 (len(indices), *shape) of the examples at these positions.
+
+        Of a prefix with several outputs they are a tuple.
 
         Args: as `table`.
         """
@@ -93,7 +96,7 @@ class FeatureStore:
         """The table with the features of `indices` in it."""
         begun = time.monotonic()
         network, count = self._network(prefix), max(expected, len(indices))
-        self._place.check(network.shape, count)
+        self._place.check(network.shapes, count)
         name = self._choose(network, examples, indices, view, count)
         table = self._open(network, name, examples, view)
         missing = table.missing(indices)
@@ -124,8 +127,11 @@ class FeatureStore:
         return self._networks[key]
 
     def _open(self, network, name, examples, view):
-        description = describe_table(network, name, examples, view, self._precision)
-        return self._place.table(description, examples, network.shape, DTYPES[self._precision])
+        precision, shapes = stored_precision(self._precision, network.shapes), network.shapes
+        description = describe_table(network, name, examples, view, precision)
+        row = shapes[0] if len(shapes) == 1 else (sum(int(np.prod(one)) for one in shapes),)
+        table = self._place.table(description, examples, row, DTYPES[precision])
+        return table if len(shapes) == 1 else SplitTable(table, shapes)
 
     def _choose(self, network, examples, indices, view, count):
         """The name of the runtime for these examples: chosen once a machine, by measuring or not.

@@ -6,6 +6,7 @@ from keras_transfer.backend import load_keras
 from keras_transfer.bases.build import build_base
 from keras_transfer.config import base_name
 from keras_transfer.errors import UserError
+from keras_transfer.model.taps import tap_layers
 from keras_transfer.tasks import HeadSettings, find_task
 
 
@@ -32,7 +33,8 @@ def build_model(
         hidden_units: widths of ReLU layers between the pooled features and the head.
         dropout: rate after the pooled features and after each hidden layer.
         pooling: avg, max or flatten.
-        image_size: pixels a side; by default those of the base.
+        image_size: (height, width) in pixels, or one number for a square; by default that of the
+            base.
         weights: auto, imagenet, none or a path (see `bases.build.build_base`).
         inputs: InputSpec of what goes in; it decides the size then.
 
@@ -47,10 +49,12 @@ def build_model(
     if isinstance(task, str):
         task = find_task(task).from_outputs(_unnamed(outputs))
     body = build_base(base, image_size, weights, inputs)
-    tensors = [body.get_layer(tap).output for tap in task.taps] + [body.output]
+    taps = list(tap_layers(body, task.taps).values()) if task.taps else []
+    tensors = [body.get_layer(name).output for name in taps] or [body.output]
     outputs = task.build_head(tensors, HeadSettings(pooling, tuple(hidden_units), dropout))
     model = keras.Model(body.inputs, outputs, name=base_name(base))
     inside = {layer.name for layer in body.layers}
+    model.tap_layers = taps
     model.head_layers = [layer.name for layer in model.layers if layer.name not in inside]
     for layer in base_layers(model):
         layer.trainable = False

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_transfer import progress
 from keras_transfer.backend import load_tensorflow
+from keras_transfer.data.dataset import encode_labels
 from keras_transfer.data.examples import WORKERS, check_skipped, read_examples
 from keras_transfer.data.sources.specs import read_source
 from keras_transfer.errors import ExampleError, UserError
@@ -22,6 +23,7 @@ from keras_transfer.run.roles import ROLES, read_roles
 from keras_transfer.run.unlike_training import read_unlike_training
 from keras_transfer.runtimes.batching import BATCH_SIZE, predict_examples
 from keras_transfer.runtimes.keras import KerasRuntime
+from keras_transfer.runtimes.postprocessed import Postprocessed
 from keras_transfer.tasks import load_task
 
 
@@ -53,7 +55,8 @@ class Predictor:
         if file.suffix == ".keras":
             model, spec = load_keras_file(file)
             unlike = read_unlike_training(file.parent, model, spec)
-            return cls(KerasRuntime(model), spec, model, read_roles(file.parent), unlike)
+            runtime = Postprocessed(KerasRuntime(model), load_task(spec))
+            return cls(runtime, spec, model, read_roles(file.parent), unlike)
         exported = open_export(file)
         if exported.spec is None:
             advice = "Only files that keras_transfer exported can be used here"
@@ -61,7 +64,8 @@ class Predictor:
         # an export lies in RUN/exports, or in a folder of its own there
         above = [place for place in file.resolve().parents[:3] if (place / "run.json").is_file()]
         learned = read_roles(above[0]) if above else {}
-        return cls(exported.runtime, exported.spec, None, learned)
+        runtime = Postprocessed(exported.runtime, load_task(exported.spec))
+        return cls(runtime, exported.spec, None, learned)
 
     @property
     def task(self):
@@ -106,19 +110,19 @@ class Predictor:
     def _predict_batch(self, files, top):
         def load(file):
             try:
-                return self.modality.load(file, self.spec.inputs).arrays
+                return self.modality.load(file, self.spec.inputs)
             except ExampleError as error:
                 return str(error)
 
         with ThreadPoolExecutor(WORKERS) as pool:
             loaded = list(pool.map(load, files))
-        good = [arrays for arrays in loaded if not isinstance(arrays, str)]
+        good = [one.arrays for one in loaded if not isinstance(one, str)]
         found = iter(self._judged(stack(good)) if good else ())
         return [
-            {"path": str(file), "error": arrays}
-            if isinstance(arrays, str)
-            else {"path": str(file), **self._shown(*next(found), top)}
-            for file, arrays in zip(files, loaded, strict=True)
+            {"path": str(file), "error": one}
+            if isinstance(one, str)
+            else {"path": str(file), **self._shown(*next(found), top, one.geometry)}
+            for file, one in zip(files, loaded, strict=True)
         ]
 
     def _judged(self, inputs):
@@ -136,11 +140,15 @@ class Predictor:
             remarks = (None if one is None else bool(one[place]) for one in (unsure, unlike))
             yield take(predictions, place), *remarks
 
-    def _shown(self, prediction, unsure, unlike, top):
+    def _shown(self, prediction, unsure, unlike, top, geometry):
         """One prediction as `predict` gives it."""
         task, remarks = self.task, {"unsure": unsure, "unlike_training": unlike}
         remarks = {name: remark for name, remark in remarks.items() if remark is not None}
-        return {"predicted": task.decode(prediction), **task.to_json(prediction, top), **remarks}
+        return {
+            "predicted": task.decode(prediction),
+            **task.to_json(prediction, top, geometry),
+            **remarks,
+        }
 
     def evaluate(self, data, max_skipped=0.05, seed=0):
         """The `splits` of metrics.json for any SPEC whose labels the model knows.
@@ -154,7 +162,7 @@ class Predictor:
         check_skipped(examples, max_skipped)
         labels = task.align(list(examples.table["label"]), source.numbers)
         task.check_known(labels)
-        targets = task.encode(labels)
+        targets = encode_labels(task, examples, labels)
         predictions = predict_examples(
             self.runtime, examples, np.arange(len(examples)), "Evaluating"
         )

@@ -44,7 +44,7 @@ def score_model(fitted, dataset, features, reliability, seed):
 
 
 def _predict(model, dataset, features, indices):
-    return predict_with_features(model, dataset.examples, features, indices)
+    return predict_with_features(model, dataset, features, indices)
 
 
 def _scores(dataset, found, used, thresholds, seed):

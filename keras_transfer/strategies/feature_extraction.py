@@ -68,9 +68,12 @@ def head_stage(facts, config, examples):
         augmented = config.strategy == "feature_extraction" and config.augment != "auto"
         views = views_of(config.augment if augmented else "none", config, recipes.LINEAR_VIEWS)
         return Stage("Solving the head", "none", False, views, examples)
-    recipe = recipes.hidden_head(facts.fit, config.batch_size)
+    dense = facts.task.needs_geometry
+    recipe = (recipes.dense_head if dense else recipes.hidden_head)(facts.fit, config.batch_size)
     epochs = config.epochs or recipe.epochs
-    return Stage("Training the head", "none", False, [None], examples, epochs, recipe)
+    augmentation = recipe.augment if config.augment == "auto" else config.augment
+    views = views_of(augmentation, config, min(recipe.views, epochs), facts.task.turned)
+    return Stage("Training the head", "none", False, views, examples, epochs, recipe)
 
 
 def _is_solved(task, config):
@@ -104,8 +107,21 @@ def fit_head_on_all(model, dataset, features, config):
     history, best, unseen = train_head(model, dataset, features, config)
     if dataset.holdout.split == "train" and config.time_budget is None:
         model.set_weights(start)
-        train_head(model, dataset, features, config, best)
+        whole = head_stage(facts_of(dataset), config, len(dataset.indices("train"))).epochs
+        enough = whole if best == _judged_epochs(dataset, config, whole) else best
+        train_head(model, dataset, features, config, enough)
     return history, history[best - 1]["holdout_metric"], unseen
+
+
+def _judged_epochs(dataset, config, whole):
+    """How many of the epochs a head is trained for while the holdout judges.
+
+    Targets inside an example make a long schedule that ends in its best weights; a third of it
+    tells as much about the scores from which on something is shown.
+    """
+    short = dataset.task.needs_geometry and dataset.holdout.split == "train"
+    known = config.epochs or config.patience or config.time_budget
+    return -(-whole // 3) if short and not known else whole
 
 
 def fit_head_on_part(model, dataset, features, config):
@@ -161,9 +177,11 @@ def train_head(model, dataset, features, config, epochs=None):
     fit, select = dataset.holdout.fit, dataset.holdout.select
     if epochs:
         fit, select = dataset.indices("train"), NOBODY
-    fetch = StoredInputs(prefix, dataset, features, np.union1d(fit, select))
     stage = head_stage(facts_of(dataset), config, len(fit))
+    seen = dataset.indices("train")
+    fetch = StoredInputs(prefix, dataset, features, np.union1d(seen, select), stage.views, seen)
     plan = schedule(stage, config, dataset.begun)
+    plan = plan._replace(epochs=_judged_epochs(dataset, config, plan.epochs))
     if epochs:
         plan = plan._replace(epochs=epochs, patience=math.inf)
     training = (dataset, fit, select, config, plan, stage.name)

@@ -56,7 +56,10 @@ def stages(facts, config):
         recipe = recipes.from_scratch(facts.fit, config.batch_size)
         return [_tuning("Training from scratch", facts, config, recipe, facts.fit)]
     whole = _part(facts, config) == "all"
-    recipe = recipes.fine_tuning(facts.fit, config.batch_size, whole)
+    if facts.task.needs_geometry:
+        recipe = recipes.dense_tuning(facts.fit, config.batch_size)
+    else:
+        recipe = recipes.fine_tuning(facts.fit, config.batch_size, whole)
     found = [
         head_stage(facts, config, facts.fit),
         _tuning("Fine-tuning", facts, config, recipe, facts.fit),
@@ -87,7 +90,7 @@ def _tuning(name, facts, config, recipe, examples):
     batch_norm = config.batch_norm == "trained" or (config.batch_norm == "auto" and fresh)
     augmentation = recipe.augment if config.augment == "auto" else config.augment
     epochs = config.epochs or recipe.epochs
-    views = views_of(augmentation, config, min(recipe.views, epochs))
+    views = views_of(augmentation, config, min(recipe.views, epochs), facts.task.turned)
     return Stage(name, part, batch_norm, views, examples, epochs, recipe)
 
 
@@ -166,7 +169,7 @@ def _best_share(network, fetch, dataset, config, start):
         (share, Judgement of it, its predictions for the holdout); share 0 is the head alone.
     """
     select, usual = dataset.holdout.select, dataset.task.kept_share
-    tuned, predicted = network.get_weights(), predict_inputs(network, fetch)
+    tuned, predicted = network.get_weights(), predict_inputs(network, fetch, dataset.task)
     predictions, tried = {}, {}
     for share in SHARES:
         _interpolate(network, start, tuned, share)

@@ -37,7 +37,7 @@ class Task:
     headline: ClassVar[str]  # the score to show first
     shown_scores: ClassVar[tuple[str, ...]] = ()  # what else a table shows, at most three
     output_names: ClassVar[tuple[str, ...]]  # of the model's outputs in exported files
-    taps: ClassVar[tuple[str, ...]] = ()  # stages of the base that the head wants besides the last
+    taps: ClassVar[tuple[int, ...]] = ()  # strides of the feature maps that the head wants
     columns: ClassVar[tuple[str, ...]] = ()  # of a table, in place of `label`; rows then add up
     precedence: ClassVar[int] = 0  # of several tasks that fit some labels the highest is taken
     solver: ClassVar[str | None] = None  # of an exact linear head, in strategies.common.solvers
@@ -45,6 +45,7 @@ class Task:
     exact_scores: ClassVar[bool] = False  # example_scores are 0 or 1
     paired_score: ClassVar[str] = ""  # what example_scores' mean is called, if not the headline
     needs_geometry: ClassVar[bool] = False  # targets lie inside an example
+    turned: ClassVar[bool] = True  # whether augmented views may turn an example
     tunes_whole_base: ClassVar[bool] = False  # features of early layers matter as well
     kept_share: ClassVar[float] = 0.5  # of a tuning, unless another is clearly better
     probabilities: ClassVar[bool] = True  # predictions are some, 0 to 1
@@ -75,6 +76,15 @@ class Task:
             numbers: as for `fits`.
         """
         raise NotImplementedError
+
+    @classmethod
+    def with_settings(cls, labels, config):
+        """Labels as the task's own `Settings` want them.
+
+        Args:
+            labels: from `parse`; config: TrainConfig.
+        """
+        return labels
 
     @classmethod
     def check(cls, labels, in_train, splits, least=2, kept=()):
@@ -125,6 +135,27 @@ class Task:
                     flag = "--" + field.name.replace("_", "-")
                     raise UserError(f"{flag} is for --task {name}", f"task {self.name}")
 
+    def for_inputs(self, spec):
+        """The task for a model that takes such examples.
+
+        Args:
+            spec: `inputs.InputSpec`.
+        """
+        return self
+
+    def decided(self, thresholds):
+        """The task with what `choose_thresholds` gave."""
+        return self
+
+    @classmethod
+    def remarks(cls, label, geometry):
+        """What a person should know of the label of an example: texts, each the same for all
+        examples of which it is true.
+
+        Raises: ExampleError where it makes the example useless.
+        """
+        return ()
+
     # --- training
 
     @property
@@ -136,6 +167,14 @@ class Task:
         """Labels -> targets."""
         raise NotImplementedError
 
+    def move(self, targets, movements):
+        """Targets of augmented views; of those that lie inside an example.
+
+        Args:
+            movements: see `inputs.Modality.movements`.
+        """
+        return targets
+
     def one_hot(self, targets):
         """Targets that can be mixed."""
         return targets
@@ -145,7 +184,7 @@ class Task:
         return None
 
     def build_head(self, tensors, settings):
-        """The layers after the base: its tensors (`taps`, then the last) -> outputs."""
+        """The layers after the base: its last feature map, or those at `taps` -> outputs."""
         raise NotImplementedError
 
     def linear_targets(self, targets):
@@ -159,6 +198,14 @@ class Task:
     def linear_losses(self, targets, predictions):
         """The loss of each example (n,) for these."""
         return self.log_losses(targets, predictions)
+
+    def postprocess(self, outputs):
+        """What the model gives for some examples (n, ...) as predictions (n, ...).
+
+        Everything after it (scores, what is shown) works on these. They may be smaller: a list of
+        boxes in place of a number for each place.
+        """
+        return outputs
 
     def loss(self, mixed=False, smoothing=0.0):
         """The Keras loss, one an output.
@@ -251,8 +298,12 @@ class Task:
         """The prediction for one example as a person reads it."""
         raise NotImplementedError
 
-    def to_json(self, prediction, top=None):
-        """The prediction for one example as JSON takes it; of many only the `top` likeliest."""
+    def to_json(self, prediction, top=None, geometry=None):
+        """The prediction for one example as JSON takes it; of many only the `top` likeliest.
+
+        Args:
+            geometry: of the example, where it is known; see `inputs.Modality.geometry`.
+        """
         raise NotImplementedError
 
     def label_text(self, label):
@@ -292,7 +343,8 @@ def find_task(name):
 
 def load_task(spec):
     """The task of a trained model, from its ModelSpec."""
-    return find_task(spec.task).from_outputs(spec.outputs, **spec.task_settings)
+    task = find_task(spec.task).from_outputs(spec.outputs, **spec.task_settings)
+    return task.decided(spec.thresholds.get("task") or {})
 
 
 def infer_task(labels, are_names=False, numbers=()):

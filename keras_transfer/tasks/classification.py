@@ -207,7 +207,7 @@ class Classification(Task):
     def decode(self, prediction):
         return self.outputs[int(np.argmax(prediction))]
 
-    def to_json(self, prediction, top=None):
+    def to_json(self, prediction, top=None, geometry=None):
         order = np.argsort(-prediction, kind="stable")[:top]
         names = [self.outputs[place] for place in order]
         return {"probabilities": named(names, prediction[order])}

@@ -169,7 +169,7 @@ class Multilabel(Task):
         likely = [n for n, p in zip(self.outputs, prediction, strict=True) if p >= self.threshold]
         return SEPARATOR.join(likely)
 
-    def to_json(self, prediction, top=None):
+    def to_json(self, prediction, top=None, geometry=None):
         order = np.argsort(-prediction, kind="stable")[:top]
         names = [self.outputs[place] for place in order]
         return {"probabilities": named(names, prediction[order])}

@@ -170,7 +170,7 @@ class Regression(Task):
     def decode(self, prediction):
         return SEPARATOR.join(f"{number:.6g}" for number in prediction)
 
-    def to_json(self, prediction, top=None):
+    def to_json(self, prediction, top=None, geometry=None):
         return {"values": named(self.outputs, prediction)}
 
     def read_labels(self, texts, shown):

@@ -13,6 +13,7 @@ from keras_transfer.environment import cores, machine, versions
 from keras_transfer.errors import ExampleError
 from keras_transfer.export.certificate.non_inferiority import AGREE, compare, judge_file
 from keras_transfer.inputs.common.arrays import as_tuple, count, stack, take
+from keras_transfer.runtimes.postprocessed import Postprocessed
 
 WARM_UP, TIMED = 3, 30  # single examples: before, and while the clock runs
 TIMED_PREDICT = 8  # of Keras's predict, which takes ten times as long as a file
@@ -31,7 +32,7 @@ class Examiner:
     def __init__(self, network, evaluation_set, max_drop=0.01):
         self.network, self.evaluation_set, self.max_drop = network, evaluation_set, max_drop
         self.task, self.modality = network.task, network.modality
-        self.expected = network.runtime(evaluation_set.inputs)
+        self.expected = self._predict(network, evaluation_set.inputs)
 
     def examine_model(self):
         """The model's own scores and latency, by Keras's `predict`."""
@@ -52,10 +53,10 @@ class Examiner:
             path: of the file; exported: the Exported of it.
 
         Returns:
-            (its entry in `certificate.json`, its predictions for the evaluation set's inputs).
+            its entry in `certificate.json`.
         """
         path, drawn = Path(path), self.evaluation_set
-        found = self._named(exported, exported.runtime(drawn.inputs))
+        found = self._named(exported, self._predict(exported, drawn.inputs))
         verdict = judge_file(
             self.task, drawn.targets, self.expected, found, self.max_drop, drawn.groups
         )
@@ -72,7 +73,11 @@ class Examiner:
             exact = entry["same_inputs"]["agreement"] == 1
             entry["from_files"] = self._from_files(exported, exact)
             self._judge_files(entry, exported)
-        return entry, found
+        return entry
+
+    def _predict(self, of, inputs):
+        """Predictions of the model, or of a file: the `runtime` that it has."""
+        return Postprocessed(of.runtime, self.task)(inputs)
 
     def _where(self):
         """On which examples and what machine it was measured."""
@@ -143,13 +148,19 @@ class Examiner:
             part = places[start : start + FILES_AT_ONCE]
             data = [Path(files[place]).read_bytes() for place in part]
             alike = [one if self.modality.is_served_alike(one) else None for one in data]
-            found += exported.predict_files(alike)
+            found += map(self._prediction, exported.predict_files(alike))
         return found
+
+    def _prediction(self, outputs):
+        """The prediction of one example; None where there are no outputs."""
+        if outputs is None:
+            return None
+        return take(self.task.postprocess(stack([outputs])), 0)
 
     def _whole(self, exported):
         def predict(file):
             example = self._read(self.modality.load_whole, file)
-            return None if example is None else take(exported.runtime(stack([example])), 0)
+            return None if example is None else take(self._predict(exported, stack([example])), 0)
 
         return [predict(file) for file in self.evaluation_set.files]
 
@@ -162,7 +173,7 @@ class Examiner:
 
     def _as_apps(self, exported):
         good = [example for example in self._app_inputs if example is not None]
-        found = exported.runtime(stack(good)) if good else ()
+        found = self._predict(exported, stack(good)) if good else ()
         places = iter(range(len(good)))
         return [None if one is None else take(found, next(places)) for one in self._app_inputs]
 

@@ -18,8 +18,12 @@ UNSURE_NOTE = (
 GOLDEN = 8  # examples that are kept beside a file
 
 
-def keep_golden(examiner, folder, name, predictions):
-    """Keep golden predictions of one format; those of others stay if the examples are the same."""
+def keep_golden(examiner, folder, name, exported):
+    """Keep golden outputs of one format; those of others stay if the examples are the same.
+
+    Args:
+        name: of the format; exported: the Exported of its file.
+    """
     task, drawn = examiner.network.task, examiner.evaluation_set
     chosen = task.golden(drawn.targets, GOLDEN)
     inputs = take(drawn.inputs, chosen)
@@ -29,7 +33,7 @@ def keep_golden(examiner, folder, name, predictions):
         for one, other in zip(as_tuple(before), as_tuple(inputs), strict=True)
     )
     known = known if same else {}
-    found = {"model": take(examiner.expected, chosen), name: take(predictions, chosen)}
+    found = {"model": examiner.network.runtime(inputs), name: exported.runtime(inputs)}
     write_golden(folder, examiner.network, inputs, {**known, **found})
 
 

@@ -59,8 +59,8 @@ def write_exports(model, spec, folder, names, inputs, evaluation_set=None, max_d
 def _examine(examiner, folder, name, exported, report):
     """The entry of one file, its golden predictions kept; failures are reported."""
     path = report.pop("path")
-    entry, predictions = examiner.examine(path, exported)
-    keep_golden(examiner, folder, name, predictions)
+    entry = examiner.examine(path, exported)
+    keep_golden(examiner, folder, name, exported)
     entry |= report
     if not entry["passed"]:
         safer = find_format(name).safer
@@ -80,7 +80,9 @@ def _unproven(network, form, path, inputs, expected, exported):
     if form.exact:
         reason = "predicts as the model does for a few examples"
         return {"passed": True, "conclusive": True, "reason": reason}
-    agreement = float(network.task.agreement(expected, exported.runtime(inputs)).mean())
+    task = network.task
+    found = task.postprocess(exported.runtime(inputs))
+    agreement = float(task.agreement(task.postprocess(expected), found).mean())
     others = f"of {count(inputs)} others {agreement:.0%} agree"
     reason = f"was not scored, since the run's examples are gone; {others}"
     progress.warn(f"{path.name} {reason}")

@@ -17,6 +17,7 @@ from keras_transfer.errors import UserError
 from keras_transfer.inputs.common.arrays import concatenate
 from keras_transfer.runtimes.batching import BATCH_SIZE
 from keras_transfer.runtimes.keras import KerasRuntime
+from keras_transfer.runtimes.postprocessed import Postprocessed
 from keras_transfer.strategies.common.compiling import compiled
 from keras_transfer.strategies.common.inputs import batches_for
 from keras_transfer.strategies.common.judging import judge_indices
@@ -52,6 +53,13 @@ class Schedule(NamedTuple):
     deadline: float = math.inf  # of time.monotonic()
     recommended: float | None = None  # the rate of the recipe, None where there is none
     batch_size: int = 32  # examples a step
+    judged: int | None = None  # after how many of the epochs the holdout is predicted; None: all
+
+    def judges(self, epoch):
+        """Whether the holdout is predicted after an epoch, from 1."""
+        if self.judged is None:
+            return True
+        return epoch * self.judged // self.epochs > (epoch - 1) * self.judged // self.epochs
 
 
 def schedule(stage, config, begun):
@@ -67,6 +75,7 @@ def schedule(stage, config, begun):
         deadline=math.inf if budget is None else begun + 60 * budget,
         recommended=recipe.learning_rate,
         batch_size=recipe.batch_size,
+        judged=recipe.judged,
     )
 
 
@@ -96,7 +105,7 @@ def train_by_gradient(model, fetch, dataset, fit, select, config, plan, label):
     # an epoch of a head on features is one compiled loop; of a network, Ctrl-C would wait
     rates = warm_cosine(plan.learning_rate, steps * plan.epochs)
     compiled(model, dataset, config, rates, steps if vectors else 1)
-    predicted = predict_inputs(model, fetch)
+    predicted = predict_inputs(model, fetch, dataset.task)
 
     def judged(indices):
         return judge_indices(dataset, indices, predicted(indices), config)
@@ -146,9 +155,13 @@ def explained(batch_size, advice):
         raise gone(read[1] if read else str(error).splitlines()[0]) from error
 
 
-def predict_inputs(model, fetch):
-    """A function of indices: the predictions of `model` for these examples."""
+def predict_inputs(model, fetch, task=None):
+    """A function of indices: the predictions of `model` for these examples.
+
+    `task` makes them of its outputs; without one they are the outputs.
+    """
     runtime = KerasRuntime(model)
+    runtime = Postprocessed(runtime, task) if task else runtime
 
     def predicted(indices):
         parts = np.array_split(indices, range(BATCH_SIZE, len(indices), BATCH_SIZE))
@@ -174,7 +187,7 @@ class _BestKeeper:
 
     def epoch_ended(self, epoch, logs):
         row = {"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()}}
-        row |= self._judgement() | {"seconds": round(time.monotonic() - self.begun, 3)}
+        row |= self._judgement(row["epoch"]) | {"seconds": round(time.monotonic() - self.begun, 3)}
         self.history.append(row)
         self.write(row, row["epoch"])
         self.advance()
@@ -193,8 +206,8 @@ class _BestKeeper:
         late = time.monotonic() > self.plan.deadline
         self.model.stop_training = waited or late or not finite
 
-    def _judgement(self):
-        if not len(self.select):
+    def _judgement(self, epoch):
+        if not len(self.select) or not self.plan.judges(epoch):
             return {}
         judgement = self.judged(self.select)
         names = ("loss", "temperature", "metric")

@@ -14,18 +14,21 @@ from keras_transfer.errors import UserError
 from keras_transfer.features.places import NoRoomError
 from keras_transfer.features.plan import plan_storing
 from keras_transfer.inputs import find_modality
-from keras_transfer.inputs.common.arrays import take
+from keras_transfer.inputs.common.arrays import concatenate, take
 from keras_transfer.model.cut import cut
 from keras_transfer.runtimes.keras import input_dtype
 from keras_transfer.strategies.common.regularization import takes_one_hot
 
 
-def views_of(augmentation, config, recommended):
-    """The views that training looks at: None for the plain example, then seeded ones."""
+def views_of(augmentation, config, recommended, turned=True):
+    """The views that training looks at: None for the plain example, then seeded ones.
+
+    `turned` is that of the task.
+    """
     if augmentation == "none":
         return [None]
     count = config.views or recommended
-    augmentation = find_modality(config.modality).augmentation_for(augmentation, config)
+    augmentation = find_modality(config.modality).augmentation_for(augmentation, config, turned)
     return [None, *((augmentation, config.seed, number) for number in range(1, count))]
 
 
@@ -50,7 +53,7 @@ class StoredInputs:
     """
 
     def __init__(self, prefix, dataset, features, indices, views=(None,), augmented=()):
-        examples = dataset.examples
+        examples, self.views = dataset.examples, list(views)
         total = len(indices) + (len(views) - 1) * len(augmented)
         self.tables = [features.table(prefix, examples, indices, expected=total)]
         for view in views[1:]:
@@ -60,11 +63,14 @@ class StoredInputs:
         plain = self.tables[0]
         if epoch is None or len(self.tables) == 1:
             return plain[indices]
-        shown = turns(indices, epoch, len(self.tables))
-        inputs = np.empty((len(indices), *plain.shape[1:]), np.float32)
-        for turn in np.unique(shown):
-            inputs[shown == turn] = self.tables[turn][indices[shown == turn]]
-        return inputs
+        shown, indices = turns(indices, epoch, len(self.tables)), np.asarray(indices)
+        order = np.argsort(shown, kind="stable")  # what shows one view is read at once
+        parts = [self.tables[turn][indices[shown == turn]] for turn in np.unique(shown)]
+        return take(concatenate(parts), np.argsort(order, kind="stable"))
+
+    def shown(self, indices, epoch):
+        """The view of each example in an epoch, a list."""
+        return [self.views[turn] for turn in turns(indices, epoch, len(self.views))]
 
     def source(self, signature):
         """The same as a `data.pipeline.Source`."""
@@ -105,13 +111,20 @@ def batches_for(network, fetch, dataset, indices, config, epochs):
         fetch: RawInputs or StoredInputs; dataset: `data.dataset.Dataset`.
         config: gives batch_size, seed, class_weight, mixup.
     """
-    targets = take(dataset.targets, indices)
+    targets, task, examples = take(dataset.targets, indices), dataset.task, dataset.examples
+
+    def move(indices, epoch, targets):
+        views = fetch.shown(indices, epoch)
+        digests = examples.digests[indices]
+        return task.move(targets, examples.modality.movements(digests, views, examples.spec))
+
     return training_batches(
         fetch.source([(tuple(one.shape[1:]), input_dtype(one)) for one in network.inputs]),
         indices,
-        dataset.task.one_hot(targets) if takes_one_hot(config) else targets,
+        task.one_hot(targets) if takes_one_hot(config) else targets,
         dataset.weights(indices, config.class_weight),
         config,
         epochs,
         device_count(),
+        move if task.needs_geometry else None,
     )

@@ -49,7 +49,7 @@ def on_holdout(model, network, fetch, dataset, predictions=None):
     """
     fit, select = dataset.holdout.fit, dataset.holdout.select
     if predictions is None:
-        predictions = predict_inputs(network, fetch)(select)
+        predictions = predict_inputs(network, fetch, dataset.task)(select)
     distances = None
     if has_pooled_features(model):
         distances = _distances(_pooled(network, fetch), fit, select)

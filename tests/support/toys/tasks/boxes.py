@@ -63,7 +63,7 @@ class Boxes(Task):
     def decode(self, prediction):
         return " ".join(f"{centre:.2f}" for centre in prediction[0])
 
-    def to_json(self, prediction, top=None):
+    def to_json(self, prediction, top=None, geometry=None):
         return {
             "boxes": [{"centre": float(c), "p": float(p)} for c, p in zip(*prediction, strict=True)]
         }
