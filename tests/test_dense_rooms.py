@@ -1,23 +1,34 @@
 """What heads that look at several stages of a base need: taps, a cut of several tensors, views."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from keras_transfer.backend import load_keras, load_tensorflow
 from keras_transfer.bases.build import build_base
 from keras_transfer.bases.table import BASES
 from keras_transfer.config import make_config
-from keras_transfer.errors import UserError
+from keras_transfer.data import examples as data_examples
+from keras_transfer.data.raw_inputs import RawInputs
+from keras_transfer.data.sources.specs import read_source
+from keras_transfer.errors import ExampleError, UserError
 from keras_transfer.features.disk import DiskStore
 from keras_transfer.features.store import FeatureStore
-from keras_transfer.inputs.image import Geometry, augmentation
+from keras_transfer.inputs.image import MODALITY, Geometry, augmentation
 from keras_transfer.inputs.image.resizing import RESIZES, resize_pixels
 from keras_transfer.model.cut import cut
 from keras_transfer.model.taps import nearest_stride, tap_layers
 from keras_transfer.model.trainable import set_trainable
-from keras_transfer.strategies.common.inputs import views_of
+from keras_transfer.runtimes.batching import BATCH_SIZE
+from keras_transfer.runtimes.postprocessed import Postprocessed
+from keras_transfer.strategies.common.inputs import batches_for, views_of
+from keras_transfer.tasks import find_task
+from tests.support.drawing import plant_classes
+from tests.support.odd_images import noise
 from tests.test_strategies import tiny_dataset
 
 
@@ -188,3 +199,73 @@ def test_a_plain_view_moves_nothing(dataset):
     assert len({one.tobytes() for one in found}) == 4
     again = examples.modality.movements(digests[::-1], views[::-1], examples.spec)
     assert (again == found[::-1]).all()
+
+
+# --- what such a task may do with labels, targets and outputs
+
+
+class Marked(find_task("classification")):
+    """A toy: an example has a label and a place, and its prediction is one number."""
+
+    needs_geometry = True
+
+    @classmethod
+    def remarks(cls, label, geometry):
+        if label == "red" and geometry.height != geometry.width:
+            raise ExampleError("it is not square")
+        return ("something is odd",) if label == "grey" else ()
+
+    def move(self, targets, movements):
+        return targets + movements[:, 0, 2]
+
+    def postprocess(self, outputs):
+        assert len(outputs) <= BATCH_SIZE
+        return outputs.sum(axis=1, keepdims=True)
+
+
+@pytest.fixture
+def marked(monkeypatch):
+    monkeypatch.setattr(data_examples, "find_task", lambda name: Marked)
+
+
+def test_labels_are_looked_at_beside_their_images(tmp_path, marked):
+    photos = plant_classes(tmp_path, 2)
+    wide = photos / "red" / "000.png"
+    Image.fromarray(noise(20, 10)).save(wide)
+    source = read_source(photos)
+    spec = MODALITY.spec(BASES["efficientnet_lite0"], make_config(image_size=32))
+    examples = data_examples.read_examples(source, spec)
+    assert examples.skipped["reason"].tolist() == ["it is not square"]
+    assert len(examples) == 5
+    assert examples.notes == ("2 examples: something is odd; first: grey/000.png",)
+    known = set(examples.digests)
+    again = data_examples.read_examples(source, spec, known)  # not decoded, yet looked at
+    assert again.notes == examples.notes
+    assert [one.height for one in again.geometries] == [48] * 5
+
+
+def test_targets_move_with_the_views_of_their_epoch(dataset):
+    task = Marked(dataset.task.outputs)
+    fit = dataset.indices("train")
+    plain = replace(dataset, task=task, targets=np.arange(len(fit), dtype=np.float64))
+    views = [None, *(("light", 0, number) for number in (1, 2))]
+    fetch, config = RawInputs(plain.examples, views), make_config(batch_size=4)
+    network = pyramid_model()[0]
+    batches, steps = batches_for(network, fetch, plain, fit, config, 2)
+    found = np.concatenate([targets.numpy() for _, targets, _ in batches])
+    expected = []
+    for epoch in range(2):
+        order = np.random.default_rng([0, epoch]).permutation(len(fit))
+        digests, shown = plain.examples.digests[order], fetch.shown(order, epoch)
+        moved = MODALITY.movements(digests, shown, plain.examples.spec)[:, 0, 2]
+        expected.append(order + moved)
+    np.testing.assert_allclose(found, np.concatenate(expected), atol=1e-6)
+    assert len(found) == 2 * len(fit)
+    assert steps == 3
+    assert (found != np.round(found)).any()
+
+
+def test_outputs_become_predictions_batch_by_batch(dataset):
+    inputs = np.random.default_rng(0).normal(size=(2 * BATCH_SIZE + 3, 5))
+    found = Postprocessed(lambda part: part, Marked(("a", "b")))(inputs)
+    np.testing.assert_allclose(found, inputs.sum(axis=1, keepdims=True))

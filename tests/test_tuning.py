@@ -234,6 +234,7 @@ class FakeJudge(Judge):
 
     gains = {"feature_extraction": 0.0, "few_shot": 0.0, "fine_tuning": 0.0}  # noqa: RUF012
 
+    broken = False  # whether every other part ends a training
     lucky = False  # whether gains are there on the part alone that chooses
 
     def parts(self):
@@ -244,6 +245,8 @@ class FakeJudge(Judge):
 
     def run(self, values, minutes, report=None, part=0):
         if values.get("strategy") == "few_shot" and "augment" in values:
+            raise UserError("training went wrong", "a loss that is no number")
+        if part and self.broken:
             raise UserError("training went wrong", "a loss that is no number")
         noise = np.random.default_rng(len(values)).normal(0, 0.01, 60)
         gain = self.gains[self.settings(values).strategy]
@@ -302,6 +305,19 @@ def test_what_was_confirmed_before_is_not_trained_again(tmp_path, fake, monkeypa
     _, again = tune(photos, study=tmp_path / "s", out=tmp_path / "two", trials=4, **QUICK)
     assert not runs
     assert again["confirmed"] == first["confirmed"]
+
+
+def test_a_training_that_goes_wrong_on_another_part_leaves_the_defaults(
+    tmp_path, fake, monkeypatch, capsys
+):
+    gains = {"feature_extraction": 0.2, "few_shot": 0.0, "fine_tuning": 0.0}
+    monkeypatch.setattr(fake, "gains", gains)
+    monkeypatch.setattr(fake, "broken", True)
+    photos = plant_classes(tmp_path, 6)
+    asked = {**QUICK, "quiet": False}
+    _, found = tune(photos, study=tmp_path / "s", out=tmp_path / "run", trials=4, **asked)
+    assert found["kept"] == found["default"] != found["winner"]
+    assert "part 2 of train went wrong" in capsys.readouterr().err
 
 
 def test_parts_of_train_are_apart_and_trained_without(tmp_path):

@@ -1,7 +1,7 @@
 """A base by what is known before any example is read: `choose --by task`.
 
 Knowledge from tables and papers, not evidence: comparing on one's own examples is better (a base
-taken by ImageNet accuracy alone was 1.8 points below the best on average, docs/choose.md).
+taken by ImageNet accuracy alone was 1.5 points below the best on average, docs/choose.md).
 """
 
 from typing import NamedTuple

@@ -58,7 +58,6 @@ def training_batches(source, indices, targets, weights, config, epochs, devices=
         epochs: how many to lay out.
         devices: among how many a batch is shared. It is filled up to a multiple of them by
             examples of weight 0, so that the mean over devices is that over the batch.
-
         move: indices, epoch, targets -> the targets of what these examples show in that epoch;
             None where they show the same in each.
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_transfer import progress
+from keras_transfer.errors import UserError
 from keras_transfer.evaluate.paired import CHANCE, best_p_value
 from keras_transfer.tuning.trial import PARTS
 
@@ -68,8 +69,12 @@ def compare(study, judge, values_of, deadline, seed):
     best, default = best_and_default(study)
     errors, groups = [], []
     for part in range(1, judge.parts()):
-        if not _judged(study, judge, (default, best), part, values_of, deadline):
-            break
+        try:
+            if not _judged(study, judge, (default, best), part, values_of, deadline):
+                break
+        except UserError as error:  # settings that cannot be relied on
+            progress.warn(f"a training on part {part + 1} of train went wrong: {error}")
+            return _without_parts(study, judge, best, default, seed)._replace(p_value=1.0)
         errors.append([study.errors(trial.number, part) for trial in (default, best)])
         groups.append(judge.groups(part))
     if errors:

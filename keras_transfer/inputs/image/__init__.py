@@ -27,6 +27,7 @@ from keras_transfer.inputs.image.in_graph import load_first, load_in_graph
 from keras_transfer.inputs.image.reading import (
     ENDINGS,
     IMAGE_ENDINGS,
+    ORIENTATION,
     fits_ending,
     image_kind,
     load_with_shape,
@@ -38,7 +39,6 @@ from keras_transfer.inputs.image.serving import DIFFERENCES, signatures
 from keras_transfer.inputs.image.thumbnails import preview, thumbnail
 
 SHOWN, SHOWN_LEAST = 448, 32  # pixels of the longer side of an image that is shown, and of any
-ORIENTATION = 0x0112  # the EXIF tag of a turned image
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,11 +43,14 @@ def resize_pixels(pixels, size, how="squeeze", resize_filter="antialias"):
     if how == "crop":
         # Cut first: the same part, without ever enlarging what is cut away.
         shape = tf.shape(pixels)[:2]
-        kept = _fitted(tf, whole, shape)
+        kept = tf.cast(
+            _fitted(tf, tf.cast(whole, tf.float64), tf.cast(shape, tf.float64)), tf.int32
+        )
         (top, left), (height, width) = tf.unstack((shape - kept) // 2), tf.unstack(kept)
         pixels = pixels[top : top + height, left : left + width]
     elif how == "pad":
-        target = _fitted(tf, tf.shape(pixels)[:2], whole)
+        shape = tf.cast(tf.shape(pixels)[:2], tf.float64)
+        target = tf.cast(_fitted(tf, shape, tf.cast(whole, tf.float64)), tf.int32)
     if resize_filter == "antialias":
         pixels = _antialiased(tf, pixels, *tf.unstack(target, num=2))
     else:
@@ -61,13 +64,16 @@ def resize_pixels(pixels, size, how="squeeze", resize_filter="antialias"):
     return tf.ensure_shape(pixels, (*whole, 3))
 
 
-def _fitted(tf, shape, room):
-    """(height, width) of what has the shape `shape` made as large as fits into `room`; int32."""
-    (height, width), room = tf.unstack(tf.cast(shape, tf.float64)), tf.cast(room, tf.float64)
-    tall = height * room[1] >= width * room[0]
-    by_height = tf.stack([room[0], width * room[0] / height])
-    by_width = tf.stack([height * room[1] / width, room[1]])
-    return tf.maximum(tf.cast(tf.round(tf.where(tall, by_height, by_width)), tf.int32), 1)
+def _fitted(xp, shape, room):
+    """(height, width) of what has the shape `shape` made as large as fits into `room`.
+
+    Args:
+        xp: TensorFlow, or numpy; shape, room: float64 (2,), whole numbers.
+    """
+    tall = shape[0] * room[1] >= shape[1] * room[0]
+    by_height = xp.stack([room[0], shape[1] * room[0] / shape[0]])
+    by_width = xp.stack([shape[0] * room[1] / shape[1], room[1]])
+    return xp.maximum(xp.round(xp.where(tall, by_height, by_width)), 1.0)
 
 
 def placement(shape, size, how):
@@ -80,19 +86,12 @@ def placement(shape, size, how):
     shape, size = np.array(shape, np.float64), np.array(sides(size), np.float64)
     scale, offset = np.ones(2), np.zeros(2)
     if how == "crop":
-        kept = _fitted_sides(size, shape)
+        kept = _fitted(np, size, shape)
         scale, offset = shape / kept, -((shape - kept) // 2) / kept
     elif how == "pad":
-        inside = _fitted_sides(shape, size)
+        inside = _fitted(np, shape, size)
         scale, offset = inside / size, ((size - inside) // 2) / size
     return scale[::-1], offset[::-1]
-
-
-def _fitted_sides(shape, room):
-    """As `_fitted`, of numbers."""
-    (height, width), tall = shape, shape[0] * room[1] >= shape[1] * room[0]
-    found = (room[0], width * room[0] / height) if tall else (height * room[1] / width, room[1])
-    return np.maximum(np.round(found), 1.0)
 
 
 def _antialiased(tf, pixels, height, width):
