@@ -18,7 +18,8 @@ from PIL import Image
 
 from keras_transfer.backend import load_keras
 from keras_transfer.bases.build import build_base
-from keras_transfer.data.demo.drawing import draw_image, list_images
+from keras_transfer.data.demo.drawing import draw_image
+from keras_transfer.data.demo.folder import list_images
 from keras_transfer.inputs.image.reading import load_image
 from keras_transfer.runtimes.keras import KerasRuntime
 from keras_transfer.strategies.common.exact_head import LinearProblem, fit_head

@@ -8,6 +8,8 @@ import dataclasses
 from keras_transfer import progress
 from keras_transfer.bases.table import BASES
 from keras_transfer.config import IN_MEMORY, find_in, make_config
+from keras_transfer.errors import UserError
+from keras_transfer.tasks import find_task
 
 
 def adapt(model, data, *, add=False, out=None, overwrite=False, quiet=False, **knobs):
@@ -39,6 +41,9 @@ def adapted_config(model, add=False, **knobs):
 
     run = Run.open(model)
     earlier, folder = run.config, str(run.folder.resolve())
+    task = find_task(run.metrics["task"])
+    if task.taps:
+        raise UserError("adapt learns classes of whole examples", f"task {task.name}", "Use train")
     known = earlier.base in BASES
     settings = {
         "base": earlier.base if known else _own_base(run),

@@ -40,23 +40,24 @@ def run_range_test(config, data, out=None, overwrite=False):
     from dataclasses import replace
 
     from keras_transfer.backend import precision_and_seed
+    from keras_transfer.bases.build import input_spec
     from keras_transfer.data.dataset import read_dataset
     from keras_transfer.data.sources.specs import read_source
     from keras_transfer.features.store import open_store
     from keras_transfer.model.factory import build_for
     from keras_transfer.report.learning_rate import facts_of_test
-    from keras_transfer.strategies import settle_strategy
+    from keras_transfer.strategies import settle_config
     from keras_transfer.strategies.common.batch_size import settle_batch_size
     from keras_transfer.strategies.common.rate_test import range_test
     from keras_transfer.train import check
 
     check_settings(config, out)
-    spec = check(config)
+    check(config)
     config = replace(config, tensorboard=None)  # for runs alone
     source = read_source(data, config.task, config.modality)
-    config = settle_strategy(config, source)
+    config = settle_config(config, source)
     training_of = check_trains(config, source.task)
-    dataset = read_dataset(source, spec, config)
+    dataset = read_dataset(source, input_spec(config), config)
     features = open_store(config.cache_features, config.feature_precision)
     with precision_and_seed(config.precision, config.seed):
         model = build_for(dataset, config)

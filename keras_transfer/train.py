@@ -45,6 +45,7 @@ def run_transfer(config, data, out=None, overwrite=False):
     clock = Clock()
     with clock("import"):
         from keras_transfer.backend import among_devices, precision_and_seed
+        from keras_transfer.bases.build import input_spec
         from keras_transfer.data.dataset import read_dataset
         from keras_transfer.data.sources.specs import read_source
         from keras_transfer.features.store import open_store
@@ -58,15 +59,16 @@ def run_transfer(config, data, out=None, overwrite=False):
             write_results,
         )
         from keras_transfer.run.scoring import score_model
-        from keras_transfer.strategies import find_strategy, prepare_dataset, settle_strategy
+        from keras_transfer.strategies import find_strategy, prepare_dataset, settle_config
         from keras_transfer.strategies.common.batch_size import settle_batch_size
         from keras_transfer.strategies.common.reliability import settle
         from keras_transfer.strategies.common.tensorboard import with_own_folder, write_scores
     with clock("read"):
-        spec = check(config)
+        check(config)
         check_target(out, overwrite)
         source = read_source(data, config.task, config.modality)
-        config = settle_strategy(config, source)
+        config = settle_config(config, source)
+        spec = input_spec(config)
         dataset = prepare_dataset(read_dataset(source, spec, config), config)
     features = open_store(config.cache_features, config.feature_precision)
     target = choose_target(out, source.name, config)
@@ -105,12 +107,12 @@ def run_transfer(config, data, out=None, overwrite=False):
 
 
 def check(config):
-    """Refuse what cannot work before anything is read; the InputSpec of what will be read."""
+    """Refuse what cannot work before anything is read; the InputSpec of what will be read, if the
+    task prefers no other."""
     from keras_transfer.backend import find_devices
-    from keras_transfer.bases.build import build_base, describe_base
+    from keras_transfer.bases.build import build_base, input_spec
     from keras_transfer.features.cache import cache_limit
     from keras_transfer.features.choice import check_feature_precision
-    from keras_transfer.inputs import find_modality
     from keras_transfer.model.keras_file import is_base_of
     from keras_transfer.model.trainable import check_part
     from keras_transfer.strategies import check_strategy
@@ -119,7 +121,7 @@ def check(config):
     if config.devices != 1:
         find_devices(config.devices)
     check_tensorboard(config.tensorboard)
-    spec = find_modality(config.modality).spec(describe_base(config.base), config)
+    spec = input_spec(config)
     check_strategy(config)
     check_feature_precision(config.feature_precision)
     cache_limit()

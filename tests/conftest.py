@@ -82,12 +82,12 @@ def finished(tmp_path_factory):
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory):
     """(model, folder with every export for images of one size) of a tiny classification."""
-    from keras_transfer.export import formats
+    from tests.support.plain_formats import plain_formats
     from tests.support.tiny import export_model, images, predictions, spec, tiny_model
 
     folder = tmp_path_factory.mktemp("exports")
     model, pixels = tiny_model(), images(20)
-    for name in formats():
+    for name in plain_formats():
         if "any-size" not in name:
             proof = (pixels, predictions(model, pixels), lambda: images(40, seed=5))
             export_model(model, name, folder, spec(resize="crop"), *proof)

@@ -21,6 +21,7 @@ from keras_transfer.export.common.network import Network
 from keras_transfer.export.common.writing import write_exports
 from keras_transfer.inputs.image.reading import load_image
 from keras_transfer.run.folder import Run
+from tests.support.plain_formats import plain_formats
 from tests.support.tiny import (
     NAMES,
     SIZE,
@@ -59,14 +60,14 @@ def certified(tmp_path_factory):
     """(model, evaluation_set, folder, entries) of a tiny classification in every format."""
     folder, model = tmp_path_factory.mktemp("certified"), tiny_model()
     evaluation_set = evaluation_set_for(model)
-    entries = write_exports(model, spec(), folder, list(formats()), images(8), evaluation_set)
+    entries = write_exports(model, spec(), folder, list(plain_formats()), images(8), evaluation_set)
     return model, evaluation_set, folder, entries
 
 
 def test_every_format_is_measured_and_passes(certified):
     _, _, folder, entries = certified
     certificate = read_certificate(folder)
-    assert list(certificate["files"]) == list(formats())
+    assert list(certificate["files"]) == list(plain_formats())
     assert certificate["model"]["accuracy"]["value"] == 0.9
     for name, entry in entries.items():
         assert certificate["files"][name] == json.loads(json.dumps(entry))
@@ -96,7 +97,7 @@ def test_golden_files_hold_what_each_file_predicts(certified):
     golden = json.loads((folder / "golden" / "golden.json").read_text(encoding="utf-8"))
     assert golden["classes"] == NAMES
     for row, example in enumerate(golden["examples"]):
-        assert set(example["predictions"]) == {"model", *formats()}
+        assert set(example["predictions"]) == {"model", *plain_formats()}
         np.testing.assert_array_equal(
             np.asarray(Image.open(folder / "golden" / example["file"])), pixels[row]
         )
@@ -109,15 +110,15 @@ def test_one_format_anew_leaves_what_is_known_of_the_others(certified, tmp_path)
     (tmp_path / "exports" / "model.onnx").unlink()
     write_exports(model, spec(), tmp_path / "exports", ["tflite"], images(8), evaluation_set)
     certificate = read_certificate(tmp_path / "exports")
-    assert set(certificate["files"]) == set(formats()) - {"onnx"}
+    assert set(certificate["files"]) == set(plain_formats()) - {"onnx"}
     assert certificate["files"]["tflite"]["sha256"] == entries["tflite"]["sha256"]
-    assert set(read_golden(tmp_path / "exports")[1]) == {"model", *formats()}
+    assert set(read_golden(tmp_path / "exports")[1]) == {"model", *plain_formats()}
 
 
 def test_two_exports_of_one_model_with_dropout_predict_equally(certified, tmp_path):
     model, evaluation_set, folder, entries = certified
     assert any(layer.name.startswith("dropout") for layer in model.layers)
-    for name in formats():
+    for name in plain_formats():
         again = export_model(
             model,
             name,

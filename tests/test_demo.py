@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_transfer.data.demo import drawing as demo
+from keras_transfer.data.demo import folder as demo
 from keras_transfer.data.demo.defects import DEFECTS
+from keras_transfer.data.demo.drawing import draw_image
+from keras_transfer.data.demo.layouts import classes
 from keras_transfer.data.demo.materials import MATERIALS
 from keras_transfer.errors import UserError
 
@@ -44,11 +46,11 @@ def read_rows(folder):
 
 @pytest.mark.parametrize("kind", DEFECTS)
 def test_same_seed_same_bytes_other_seed_other_image(kind):
-    first = demo.draw_image(kind, 7, 96)
+    first = draw_image(kind, 7, 96)
     assert first.shape == (96, 96, 3)
     assert first.dtype == np.uint8
-    assert (first == demo.draw_image(kind, 7, 96)).all()
-    assert (first != demo.draw_image(kind, 17, 96)).mean() > 0.5
+    assert (first == draw_image(kind, 7, 96)).all()
+    assert (first != draw_image(kind, 17, 96)).mean() > 0.5
 
 
 @pytest.mark.parametrize("disabled", ["", "X86_V4 X86_V3 AVX512F AVX512_SKX AVX2 FMA3"])
@@ -76,7 +78,7 @@ def test_a_defect_changes_the_image_only_around_its_place():
 def test_each_material_is_textured_and_well_exposed(material):
     seed = MATERIALS.index(material)
     for number in range(3):
-        image = demo.draw_image("good", seed + 10 * number, 128).astype(float)
+        image = draw_image("good", seed + 10 * number, 128).astype(float)
         assert 25 < image.mean() < 230
         assert image.std() > 3
         assert ((image == 0) | (image == 255)).mean() < 0.2
@@ -84,7 +86,7 @@ def test_each_material_is_textured_and_well_exposed(material):
 
 def test_an_unknown_kind_offers_the_nearest():
     with pytest.raises(UserError, match="Did you mean scratch"):
-        demo.draw_image("scratches", 0)
+        draw_image("scratches", 0)
 
 
 def test_seeds_are_unique_and_materials_alike_in_all_kinds():
@@ -116,13 +118,13 @@ def test_each_kind_is_in_both_splits_and_balanced():
 def test_a_second_call_draws_nothing(monkeypatch):
     folder = demo.demo_folder(FEW)
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    monkeypatch.setattr(demo, "draw_image", None)
+    monkeypatch.setattr(classes, "draw_image", None)
     assert demo.demo_folder(FEW) == folder
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
 def test_an_interrupted_drawing_leaves_nothing_half(cache, monkeypatch):
-    draw, calls = demo.draw_image, []
+    draw, calls = draw_image, []
 
     def interrupted(*arguments):
         calls.append(arguments)
@@ -131,7 +133,7 @@ def test_an_interrupted_drawing_leaves_nothing_half(cache, monkeypatch):
         return draw(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(demo, "draw_image", interrupted)
+        patch.setattr(classes, "draw_image", interrupted)
         with pytest.raises(KeyboardInterrupt):
             demo.demo_folder(FEW)
     assert list(cache.iterdir()) == []
@@ -159,7 +161,7 @@ def test_two_at_once_end_with_one_whole_folder(cache):
 
 
 def test_two_processes_at_once_end_with_one_whole_folder(cache):
-    code = f"from keras_transfer.data.demo import drawing as demo; print(demo.demo_folder({FEW}))"
+    code = f"from keras_transfer.data.demo import folder as demo; print(demo.demo_folder({FEW}))"
     known = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", code]
     pipes = {"stdout": subprocess.PIPE, "text": True, "stderr": subprocess.PIPE}
@@ -185,3 +187,21 @@ def test_the_contact_sheet_has_a_row_of_images_for_each_kind(tmp_path):
     for row in np.split(pixels, len(DEFECTS)):
         assert row[:, -48:].std() > 3  # the last image
         assert (row[:, :60] < 100).any()  # the label
+
+
+def test_boxes_of_the_demo_lie_about_what_its_masks_show():
+    boxes, masks = (demo.demo_folder(FEW, layout) for layout in ("detection", "segmentation"))
+    names = (masks / "classes.txt").read_text().split()
+    assert names == ["good", "crack", "dent", "pits", "scratch", "stain"]
+    rows = read_rows(boxes)
+    assert {row["label"] for row in rows} == {"", *DEFECTS} - {"good"}
+    assert [row["file_name"] for row in rows if not row["label"]]
+    for row in (row for row in rows if row["label"]):
+        name = Path(row["file_name"]).stem
+        mask = np.asarray(Image.open(masks / "masks" / row["split"] / f"{name}.png"))
+        left, top, right, bottom = (int(row[side]) for side in ("xmin", "ymin", "xmax", "ymax"))
+        inside = mask[top:bottom, left:right] == names.index(row["label"])
+        for edge in (inside[0], inside[-1], inside[:, 0], inside[:, -1]):
+            assert edge.any()
+        image = masks / "images" / row["split"] / f"{name}.jpg"
+        assert image.read_bytes() == (boxes / row["file_name"]).read_bytes()

@@ -60,7 +60,7 @@ def test_toys_go_the_whole_way(data, tmp_path):
     assert run.metrics["splits"]["val"]["closeness"]["value"] > 0.6
     lines = (run.folder / "predictions.jsonl").read_text().splitlines()
     assert len(lines) == 30
-    assert set(json.loads(lines[0])) == {"path", "split", "label", "boxes"}
+    assert set(json.loads(lines[0])) == {"path", "split", "label", "predicted", "boxes"}
     assert all(entry["passed"] for entry in run.certificate["files"].values())
 
     predictor = Predictor.load(run.folder)
@@ -112,6 +112,7 @@ def test_what_cannot_be_read_is_skipped_and_named(data, tmp_path):
 
 
 def test_rooms_list_their_files():
-    assert names_in("tasks") == ("boxes", "classification", "multilabel", "regression")
+    names = ("boxes", "classification", "detection", "multilabel", "regression", "segmentation")
+    assert names_in("tasks") == names
     assert names_in("inputs") == ("image", "numbers")
     assert "weights-only" in export.formats()

@@ -90,12 +90,12 @@ def test_many_classes_without_a_mistake_are_drawn_too():
 def test_what_was_selected_is_marked_although_some_epochs_judged_nothing():
     rows = [(1, 0.9, 0.8, False), (2, 0.5, 0.6, False), (3, 0.4, 0.7, True), (4, 0.3, None, False)]
     history = pd.DataFrame(rows, columns=["epoch", "loss", "holdout_loss", "selected"])
-    (figure,) = history_figures(history)
+    (figure,) = history_figures(history, find_task("classification"))
     assert figure.marked == (3.0, "selected")  # not the lowest loss: a whole schedule was kept
-    (unknown,) = history_figures(history.drop(columns="selected"))
+    (unknown,) = history_figures(history.drop(columns="selected"), find_task("classification"))
     assert unknown.marked is None
     assert [line.x for line in figure.lines] == [(1, 2, 3, 4), (1, 2, 3)]
-    assert history_figures(history.iloc[:0]) == ()
+    assert history_figures(history.iloc[:0], find_task("classification")) == ()
 
 
 def test_multilabel_ranks_its_labels():

@@ -32,6 +32,7 @@ def facts(**changes):
         "training": {"ants": 100, "bees": 100},
         "duplicates": [],
         "skipped": 0,
+        "class_score": "f1",
         "history": [{"penalty": 1.0, "cross_validation_loss": 0.3}],
         "reliability": {},
         "config": TrainConfig(),

@@ -11,6 +11,7 @@ from keras_transfer.bases.scaling import scale_pixels
 from keras_transfer.bases.table import Base, find_base
 from keras_transfer.bases.weights import download_imagenet, load_bundled, load_path
 from keras_transfer.errors import UserError
+from keras_transfer.inputs import find_modality
 from keras_transfer.inputs.image import check_size, sides
 
 # families with what `flatten` dissolves: scaling of their own, models inside, sums without a layer
@@ -152,6 +153,11 @@ def own_base(model):
 def describe_base(base):
     """The row of a base: by its name, or of a `keras.Model`."""
     return find_base(base) if isinstance(base, str) else own_base(base)
+
+
+def input_spec(config):
+    """The InputSpec that a TrainConfig asks for."""
+    return find_modality(config.modality).spec(describe_base(config.base), config)
 
 
 def is_untrained(base, weights):

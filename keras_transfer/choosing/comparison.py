@@ -18,6 +18,7 @@ from keras_transfer.config import IN_MEMORY
 from keras_transfer.data.sources.specs import read_source
 from keras_transfer.errors import UserError
 from keras_transfer.features.store import open_store
+from keras_transfer.tasks import find_task
 
 LIMITS = {"max_mib": (0.01, 1e6), "max_ms": (0.01, 1e6), "time_budget": (0.01, 1e6)}
 UNITS = {"mib": "MiB", "ms": "ms"}
@@ -34,7 +35,11 @@ def compare_bases(data, spec, bases, task, limits, max_skipped, seed):
     deadline = time.monotonic() + 60 * limits["time_budget"]
     _check_limits(limits)
     candidates, missing = find_candidates(bases)
-    sample = TrainingSample(read_source(data, task), seed, max_skipped)
+    source = read_source(data, task)
+    if find_task(source.task).taps:
+        advice = "Train with the bases that fit your limits, and compare the runs"
+        raise UserError("choose compares heads on pooled features", f"task {source.task}", advice)
+    sample = TrainingSample(source, seed, max_skipped)
     running = [contender(one, sample, spec, seed) for one in sorted(candidates, key=cheapness)]
     costs, features = Costs(deadline), open_store()
     if any(limits[f"max_{unit}"] is not None for unit in UNITS):

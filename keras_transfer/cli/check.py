@@ -41,8 +41,8 @@ def main(arguments=None):
                 found = getattr(asked, name)
                 raise UserError(f"--{name} is out of range", found, "Allowed: 1 to 50")
         config = make_config(**settings_of(asked, CheckArguments))
-        given = (config, check(config), asked.rows, asked.columns)
-        pixels, names = contact_sheet(asked.data, *given)
+        check(config)
+        pixels, names = contact_sheet(asked.data, config, asked.rows, asked.columns)
         write_sheet(pixels, page)
         found = {"sheet": str(page), "augment": config.augment, "examples": names}
         print(json.dumps(found, indent=2) if asked.json else f"{len(names)} examples: {page}")

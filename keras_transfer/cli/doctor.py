@@ -17,6 +17,7 @@ EXTRAS = {  # those of setup.cfg: (a module that each brings, what it is for)
     "openvino": ("openvino", "a faster engine for features, bfloat16, and the format openvino"),
     "onnx": ("tf2onnx", "the format onnx"),
     "heic": ("pillow_heif", "HEIC and HEIF images, as iPhones take them"),
+    "annotations": ("globox", "boxes of LabelMe and CVAT"),
     "tensorboard": ("tensorboard", "--tensorboard: the history for TensorBoard"),
     "tune": ("optuna", "tune: the search of settings"),
     "jax": ("jax", "KERAS_BACKEND=jax"),

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import Literal
 
 from keras_transfer.cli.command import BELOW_BAR, DONE, Talk, run_guarded
 
@@ -15,6 +16,9 @@ class ExportArguments(Talk):
     format: tuple[str, ...] = ("saved_model", "tflite")
     """saved_model (a server: JPEG or PNG bytes, or pixels), tflite, tflite-float16, tflite-dynamic,
     tflite-int8 (phones: the smaller, the more they may lose), onnx, openvino."""
+    nms: Literal["outside", "inside"] = "outside"
+    """Of a detection's TFLite files: whether boxes of the same object are merged by the app
+    (MediaPipe does, at an IoU of 0.3 whatever their class), or inside the file as in training."""
     dynamic_size: bool = False
     """Files that take examples of any size and resize them themselves, where the format can."""
     data: str | None = None
@@ -28,7 +32,7 @@ def main(arguments=None):
 
     def work(asked):
         from keras_transfer.errors import UserError
-        from keras_transfer.export.common.writing import any_size
+        from keras_transfer.export.common.writing import any_size, postprocessed
         from keras_transfer.report.text import export_table
         from keras_transfer.run.folder import Run
 
@@ -36,6 +40,7 @@ def main(arguments=None):
             raise UserError("--max-drop is out of range", asked.max_drop, "Allowed: 0 to 1")
         run = Run.open(asked.model)
         formats = any_size(asked.format) if asked.dynamic_size else asked.format
+        formats = postprocessed(formats) if asked.nms == "inside" else formats
         found = run.export(*formats, data=asked.data, max_drop=asked.max_drop)
         certificate = {**run.certificate, "files": found}
         print(json.dumps(certificate, indent=2) if asked.json else export_table(certificate))

@@ -23,8 +23,12 @@ class PredictArguments(Talk):
     """A run folder, a .keras file, or an export: a SavedModel folder, .tflite, .onnx, .xml."""
     top: int = 3
     """How many of the likeliest names to give."""
-    format: Literal["table", "csv", "json"] = "table"
-    """How to print the predictions."""
+    format: Literal["table", "csv", "json", "jsonl"] = "table"
+    """How to print the predictions; of boxes csv has a row each."""
+    overlay: str | None = None
+    """A new folder for the images with boxes or classes drawn into them."""
+    masks: str | None = None
+    """A new folder for masks, of a segmentation: PNG files with a number a pixel."""
     max_pixels: int | None = None
     """An image with more pixels than this is skipped; by default as in training."""
 
@@ -34,6 +38,7 @@ def main(arguments=None):
 
     def work(asked):
         from keras_transfer.errors import UserError
+        from keras_transfer.run.drawn_files import DrawnFiles
         from keras_transfer.run.predictor import Predictor
 
         if not asked.paths:
@@ -41,7 +46,10 @@ def main(arguments=None):
         if asked.top < 1:
             raise UserError("--top must be at least 1", asked.top)
         predictor = Predictor.load(asked.model).with_settings(max_pixels=asked.max_pixels)
-        results = predictor.predict(asked.paths, asked.top)
+        write = None
+        if asked.overlay is not None or asked.masks is not None:
+            write = DrawnFiles(predictor, asked.paths, asked.overlay, asked.masks)
+        results = predictor.predict(asked.paths, asked.top, write)
         PRINTERS["json" if asked.json else asked.format](results)
         return BELOW_BAR if all("error" in result for result in results) else DONE
 
@@ -52,8 +60,18 @@ def _print_json(results):
     print(json.dumps(results, indent=2, ensure_ascii=False))
 
 
+def _print_json_lines(results):
+    for result in results:
+        print(json.dumps(result, ensure_ascii=False))
+
+
 def _print_csv(results):
-    """One row an image; a top of three makes the columns name_1, p_1, name_2, ..."""
+    """One row an image; a top of three makes the columns name_1, p_1, name_2, ...
+
+    Of boxes a row each, and one without numbers for an image that has none: a table to train on.
+    """
+    if any("boxes" in result for result in results):
+        return _print_boxes(results)
     writer = csv.writer(sys.stdout)
     most = max(len(_pairs(result)) for result in results)
     columns = [f"{column}_{place}" for place in range(1, most + 1) for column in ("name", "p")]
@@ -63,6 +81,15 @@ def _print_csv(results):
         flat += [""] * (2 * most - len(flat))
         flat += [result.get(remark, "") for remark in REMARKS]
         writer.writerow([result["path"], result.get("predicted", ""), *flat, result.get("error")])
+
+
+def _print_boxes(results):
+    writer = csv.writer(sys.stdout)
+    writer.writerow(["path", "label", "xmin", "ymin", "xmax", "ymax", "score", "error"])
+    for result in results:
+        for one in result.get("boxes") or [{"label": "", "box": [""] * 4, "score": ""}]:
+            row = [result["path"], one["label"], *one["box"], one["score"], result.get("error")]
+            writer.writerow(row)
 
 
 def _print_table(results):
@@ -88,4 +115,9 @@ def _pairs(result):
     return [pair for value in result.values() if isinstance(value, dict) for pair in value.items()]
 
 
-PRINTERS = {"table": _print_table, "csv": _print_csv, "json": _print_json}
+PRINTERS = {
+    "table": _print_table,
+    "csv": _print_csv,
+    "json": _print_json,
+    "jsonl": _print_json_lines,
+}

@@ -118,7 +118,8 @@ def print_plan(config, as_json):
     from keras_transfer.strategies.common.planning import plan_run
     from keras_transfer.train import check
 
-    plan = plan_run(config.data, config, check(config))
+    check(config)
+    plan = plan_run(config.data, config)
     print(json.dumps(plan, indent=2) if as_json else describe_plan(plan))
 
 

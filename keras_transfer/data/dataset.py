@@ -165,6 +165,8 @@ def read_dataset(source, spec, config):
     holdout = draw_holdout(table, fitted, config.seed, may_be_empty=least < 2)
     dataset = make_dataset(replace(examples, table=table), fitted, holdout)
     dataset = replace(dataset, new_classes=new_classes)
+    for note in dataset.task.target_notes(take(dataset.targets, dataset.indices("train"))):
+        progress.warn(note)
     dataset.weights(dataset.indices("train"), config.class_weight)  # refuses what has no classes
     return dataset
 

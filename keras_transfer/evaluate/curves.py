@@ -73,7 +73,7 @@ def coverage_error(confidence, wrong):
     rate = np.cumsum(wrong[order]) / kept
     # predictions of the same confidence are kept or refused together
     ends = np.flatnonzero(np.diff(confidence[order], append=-1.0))
-    x, y = _thinned(kept[ends] / len(order), rate[ends])
+    x, y = thinned(kept[ends] / len(order), rate[ends])
     caption = (
         "If only the most certain predictions are used, this share of them is wrong. On the far "
         "right all are used."
@@ -96,7 +96,7 @@ def roc(truth, scores, name):
     if np.isfinite(area):  # else the split lacks one of the classes
         caption += f" The area under the curve is {area:.3f}; a guess has 0.5."
     labels = (f"share of the rest taken for {name}", f"share of {name} found")
-    line = Line("", *_thinned(x, y))
+    line = Line("", *thinned(x, y))
     ends = (-0.01, 1.01)
     return Lines("roc", f"ROC of {name}", caption, *labels, (line,), ends, ends, diagonal=True)
 
@@ -112,7 +112,7 @@ def precision_recall(truths, scores, names):
         found, false = _cumulated(truths[:, place], scores[:, place])
         found, false = found[1:], false[1:]
         recall = found / max(1, truths[:, place].sum())
-        lines.append(Line(name, *_thinned(recall, found / np.maximum(1, found + false))))
+        lines.append(Line(name, *thinned(recall, found / np.maximum(1, found + false))))
     caption = "For every threshold: how many of those found are right, against how many are found."
     ends, title = (-0.01, 1.01), "Precision and recall"
     return Lines("precision_recall", title, caption, "recall", "precision", (*lines,), ends, ends)
@@ -159,7 +159,7 @@ def _cumulated(truth, scores):
     return np.append(0, found), np.append(0, ends + 1 - found)
 
 
-def _thinned(x, y):
+def thinned(x, y):
     """At most MOST_POINTS of a curve's points, both ends among them, as tuples."""
     places = np.unique(np.linspace(0, len(x) - 1, MOST_POINTS).round().astype(int))
     return tuple(x[places].tolist()), tuple(y[places].tolist())

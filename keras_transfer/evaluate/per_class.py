@@ -54,6 +54,12 @@ def per_class(names, sample, draw, member, claimed):
     }
 
 
+def with_intervals(scores):
+    """{name: value, ..., "intervals": {name: {low, high}}} of {name: {value, low, high}}."""
+    ends = {name: {"low": one["low"], "high": one["high"]} for name, one in scores.items()}
+    return {**{name: one["value"] for name, one in scores.items()}, "intervals": ends}
+
+
 def mean_size(sizes):
     """Of how many examples a share is as certain as the mean of shares of so many (k,) each; the
     classes without any have no say."""

@@ -100,6 +100,9 @@ def explain_files(model, paths, method="grad_cam"):
     predictor = model.predictor if isinstance(model, Run) else model
     if not isinstance(predictor, Predictor):
         predictor = Predictor.load(predictor)
+    if not predictor.task.tabular:
+        advice = "Draw them with keras-transfer predict --overlay"
+        raise UserError("only rows of numbers can be explained", predictor.task.name, advice)
     if predictor.model is None:
         advice = "Name the run's folder, or its model.keras"
         raise UserError("an exported file cannot be explained", "", advice)

@@ -33,6 +33,8 @@ class Format(NamedTuple):
         extra: of keras_transfer, that it needs; modules: what that brings.
         safer: what to take where this fails: larger, and nearer to the model.
         any_size: the name of the format for images of any size, where there is one.
+        postprocessed: the name of the format whose files give predictions, where there is one.
+        form: of the outputs, see `Task.form_of`; "": as phones read them.
     """
 
     name: str
@@ -44,6 +46,8 @@ class Format(NamedTuple):
     modules: tuple[str, ...] = ()
     safer: str = ""
     any_size: str = ""
+    postprocessed: str = ""
+    form: str = ""
 
 
 class Exported(NamedTuple):
@@ -106,7 +110,7 @@ def write_format(network, format_name, folder, inputs, expected, sample=None):
     """Write one format into `folder`, run it, and put it in place only if it predicts alike.
 
     Args:
-        network: `export.common.network.Network`.
+        network: `export.common.network.Network`, of the form that the format wants.
         format_name: of `formats()`.
         folder: of exports; made if missing. What is there stays until the new file has passed.
         inputs: the examples to check with, as the model takes them; such that differ.

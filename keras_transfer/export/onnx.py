@@ -10,7 +10,8 @@ from keras_transfer.export import Exported, Format, require
 from keras_transfer.export.common.network import require_tensorflow
 from keras_transfer.model.spec import MEMBER, name_lines, spec_from_json, spec_to_json
 from keras_transfer.runtimes.onnx import ONNXRuntime
-from keras_transfer.tasks import find_task
+from keras_transfer.tasks import load_task
+from keras_transfer.tasks.common.protocol.exporting import DECODED
 
 OPSET = 17  # of 2022: every runtime of today has it
 
@@ -79,11 +80,11 @@ def open_file(path):
     text = runtime.metadata(MEMBER)
     spec = spec_from_json(text, path) if text else None
     if spec is not None:
-        runtime = ONNXRuntime(path, output_names=find_task(spec.task).output_names)
+        runtime = ONNXRuntime(path, output_names=load_task(spec).output_names)
     return Exported(runtime, spec, None in runtime.input_shapes[0])
 
 
-NEEDS = {"extra": "onnx", "modules": ("onnx", "onnxruntime", "tf2onnx")}
+NEEDS = {"form": DECODED, "extra": "onnx", "modules": ("onnx", "onnxruntime", "tf2onnx")}
 FORMATS = (
     Format("onnx", "model.onnx", write, any_size="onnx-any-size", **NEEDS),
     Format(

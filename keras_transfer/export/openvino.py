@@ -12,7 +12,8 @@ from keras_transfer.model.spec import MEMBER, spec_from_json, spec_to_json
 from keras_transfer.runtimes.conversion import convert_traced
 from keras_transfer.runtimes.litert import LiteRTRuntime
 from keras_transfer.runtimes.openvino import OpenVINORuntime
-from keras_transfer.tasks import find_task
+from keras_transfer.tasks import load_task
+from keras_transfer.tasks.common.protocol.exporting import DECODED
 
 XML_FILE = "model.xml"
 
@@ -91,12 +92,13 @@ def open_file(path):
     runtime = OpenVINORuntime(path)
     text = runtime.metadata(MEMBER)
     spec = spec_from_json(text, path) if text else None
-    if spec is not None and len(find_task(spec.task).output_names) > 1:
-        runtime = OpenVINORuntime(path, output_names=find_task(spec.task).output_names)
+    names = load_task(spec).output_names if spec else ()
+    if len(names) > 1:
+        runtime = OpenVINORuntime(path, output_names=names)
     return Exported(runtime, spec, None in runtime.input_shapes[0])
 
 
-NEEDS = {"extra": "openvino", "modules": ("openvino",)}
+NEEDS = {"form": DECODED, "extra": "openvino", "modules": ("openvino",)}
 ANY_SIZE = functools.partial(write, any_size=True)
 FORMATS = (
     Format("openvino", "openvino", write, any_size="openvino-any-size", **NEEDS),

@@ -9,7 +9,8 @@ from keras_transfer.export.common.network import require_tensorflow
 from keras_transfer.inputs.common.arrays import as_tuple, take
 from keras_transfer.model.spec import MEMBER, spec_from_json, spec_to_json
 from keras_transfer.runtimes.saved_model import SavedModelRuntime
-from keras_transfer.tasks import find_task
+from keras_transfer.tasks import load_task
+from keras_transfer.tasks.common.protocol.exporting import DECODED
 
 GRAPH_FILE = "saved_model.pb"
 
@@ -81,7 +82,7 @@ def open_file(path):
     """The Exported of a SavedModel of ours."""
     member = path / MEMBER
     spec = spec_from_json(member.read_text(), path) if member.exists() else None
-    names = find_task(spec.task).output_names if spec else None
+    names = load_task(spec).output_names if spec else None
     runtime = SavedModelRuntime(path, output_names=names)
     if spec is not None:  # what the graph itself says of the names counts
         inside = runtime.signatures["classes"]()["classes"].numpy()
@@ -112,4 +113,4 @@ def _files_predictor(runtime, names):
     return predict_files
 
 
-FORMATS = (Format("saved_model", "saved_model", write, any_size="saved_model"),)
+FORMATS = (Format("saved_model", "saved_model", write, any_size="saved_model", form=DECODED),)

@@ -77,6 +77,11 @@ class Modality:
         """
         raise NotImplementedError
 
+    def raw_size(self, reference):
+        """(width, height) of a raw example, for annotations in shares of them; ExampleError where
+        it cannot be read."""
+        raise NotImplementedError
+
     def geometry(self, reference, spec):
         """The geometry of an example, as `load` gives it, without decoding all of it.
 

@@ -2,22 +2,26 @@
 
 import numpy as np
 
+from keras_transfer.bases.build import input_spec
+from keras_transfer.data.dataset import encode_labels
 from keras_transfer.data.examples import name_skipped, read_examples
 from keras_transfer.data.sources.specs import read_source
 from keras_transfer.environment import atomic_write
 from keras_transfer.errors import UserError
 from keras_transfer.inputs import find_modality
 from keras_transfer.inputs.common.arrays import take
+from keras_transfer.strategies import settle_config
+from keras_transfer.tasks import find_task, make_task
 
 SIDE, GAP, MARGIN = 128, 6, 22  # pixels: of a view, between two, above a row for its name
 LETTERS = 40  # of an example's name
 
 
-def contact_sheet(data, config, spec, rows=6, views=6):
+def contact_sheet(data, config, rows=6, views=6):
     """(the sheet, RGB pixels uint8 (height, width, 3), names of the examples).
 
     Args:
-        data: SPEC; config: gives augment, seed, task and the modality's settings; spec: InputSpec.
+        data: SPEC; config: gives augment, seed, task and the modality's settings.
         rows: how many examples, of as many classes as there are; views: of each, the plain one
             first.
 
@@ -29,6 +33,7 @@ def contact_sheet(data, config, spec, rows=6, views=6):
             "check shows what an augmentation does", f"--augment {config.augment}", advice
         )
     source = read_source(data, config.task, config.modality)
+    spec = input_spec(settle_config(config, source))
     examples = read_examples(_some(source, rows), spec)
     if not len(examples):
         raise UserError(
@@ -36,18 +41,38 @@ def contact_sheet(data, config, spec, rows=6, views=6):
         )
     name_skipped(examples)
     modality = find_modality(config.modality)
-    name = modality.augmentation_for(config.augment, config)
+    task = make_task(source.task, list(examples.table["label"]), np.ones(len(examples), bool))
+    task = task.for_inputs(spec)
+    name = modality.augmentation_for(config.augment, config, task.turned)
     wanted = [None, *((name, config.seed, number) for number in range(1, views))]
     drawn = [_row(examples, index, wanted, modality) for index in range(len(examples))]
-    names = [f"{row.shown}: {row.label}" for row in examples.table.itertuples()]
+    if task.draws:
+        drawn = _with_targets(drawn, examples, wanted, task)
+    names = list(examples.table["shown"])
+    if not task.draws:
+        texts = map(task.label_text, examples.table["label"])
+        names = [f"{name}: {text}" for name, text in zip(names, texts, strict=True)]
     return _sheet(drawn, names), names
+
+
+def _with_targets(drawn, examples, wanted, task):
+    """The same pixels with the targets of each view in them, which move with it."""
+    labels = list(examples.table["label"])
+    targets, found = encode_labels(task, examples, labels), []
+    for place, row in enumerate(drawn):
+        digests = [examples.digests[place]] * len(row)
+        moved = examples.modality.movements(digests, wanted, examples.spec)
+        own = task.move(np.repeat(targets[place : place + 1], len(row), axis=0), moved)
+        found.append([task.draw_target(one, of) for one, of in zip(row, own, strict=True)])
+    return found
 
 
 def _some(source, count):
     """The Source with a few rows, from one class after the other."""
     from dataclasses import replace
 
-    table = source.table.assign(label=[str(label) for label in source.table["label"]])
+    strata = find_task(source.task).strata(list(source.table["label"]))
+    table = source.table.assign(label=[str(stratum) for stratum in strata])
     order = table.groupby("label").cumcount().sort_values(kind="stable").index[:count]
     return replace(source, table=source.table.loc[order].reset_index(drop=True))
 

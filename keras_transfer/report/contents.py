@@ -39,7 +39,7 @@ def contents(run, thumbnails=None, explain=None):
         "weak": weak,
         "following": following,
         "data": data,
-        "history": [drawn(figure) for figure in history_figures(run.history)],
+        "history": [drawn(figure) for figure in history_figures(run.history, task)],
         **_numbers(run, metrics["splits"], task.headline),
         **_repeating(run),
         **_examples(run, spec, data, thumbnails, explain),
@@ -62,6 +62,7 @@ def _facts(run, metrics, task, data):
         data.training,
         data.duplicates,
         metrics["examples"]["skipped"],
+        task.class_score,
         run.history.to_dict("records"),
         run.reliability,
         run.config,
@@ -104,17 +105,27 @@ def _examples(run, spec, data, thumbnails, explain):
     modality = find_modality(spec.inputs.modality)
     gallery = Gallery(modality, spec.inputs, thumbnails, data.digests, explain)
     scored = read_last_split(run)
-    figures = scored.task.figures(scored.targets, scored.predictions) if scored else ()
-    sure = scored is not None and scored.task.confidence(scored.predictions) is not None
+    figures = scored.task.figures(scored.targets, scored.predictions)
+    sure = scored.task.confidence(scored.predictions) is not None
     return {
         "figures": [drawn(figure) for figure in figures],
         "worst_title": "Mistakes it was surest of" if sure else "Largest errors",
-        "worst": _marked(gallery.worst(scored)) if scored else [],
-        "least_certain": _marked(gallery.least_certain(scored)) if scored else [],
+        "large": scored.task.draws,
+        "legend": _legend(scored.task),
+        "worst": _marked(gallery.worst(scored)),
+        "least_certain": _marked(gallery.least_certain(scored)),
         "classes": {n: _marked(shown) for n, shown in gallery.of_classes(data.members).items()},
         "episodes": _episodes(gallery, read_drawn(run)),
         "missing": missing,
     }
+
+
+def _legend(task):
+    """(a sentence, [(name, colour)]) of what is drawn into examples."""
+    sentence, colours = task.draw_legend()
+    return sentence, [
+        (name, "#{:02x}{:02x}{:02x}".format(*shade)) for name, shade in colours.items()
+    ]
 
 
 def _episodes(gallery, drawn):

@@ -21,9 +21,12 @@ def describe_doubt(reliability, splits):
     """
     if not reliability:
         return None
-    rules = (_judged, _temperature, _unsure, _unlike, _thresholds)
+    rules = (_temperature, _unsure, _unlike, _thresholds)
     sentences = [sentence for rule in rules for sentence in [rule(reliability)] if sentence]
-    return Doubt(sentences, _held(reliability, splits))
+    held = _held(reliability, splits)
+    if not sentences and held is None:
+        return None
+    return Doubt([_judged(reliability), *sentences], held)
 
 
 def _judged(reliability):

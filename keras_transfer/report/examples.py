@@ -10,14 +10,14 @@ import numpy as np
 from keras_transfer.errors import ExampleError
 from keras_transfer.explain.common.network import resize_maps
 from keras_transfer.explain.common.overlay import overlay
-from keras_transfer.inputs.common.arrays import stack
+from keras_transfer.inputs.common.arrays import stack, take
 from keras_transfer.report.numbers import percent
 from keras_transfer.run.examples import least_certain, worst
 
 MOST = 12
 MOST_CLASSES = 20  # of which examples are shown
 OF_A_CLASS = 3
-SIDE, SMALL_SIDE = 160, 96  # pixels
+SIDE, SMALL_SIDE, DRAWN_SIDE = 160, 96, 320  # pixels
 BUDGET = 1_900_000  # bytes of all thumbnails: a report fits into an e-mail
 
 
@@ -92,16 +92,38 @@ class Gallery:
     def _scored(self, scored, indices):
         rows = scored.table.iloc[indices]
         texts = list(zip(rows["path"], rows["label"], strict=True))
-        images = self._thumbnails(texts)
-        overlays = self._overlays(texts)
+        if scored.task.draws:
+            images, overlays = self._drawn(scored, indices, texts)
+        else:
+            images, overlays = self._thumbnails(texts), self._overlays(texts)
         sure = scored.task.confidence(scored.predictions)
         found = []
         for place, index in enumerate(indices):
             row = rows.iloc[place]
-            facts = [("true", row["label"] or "none"), ("predicted", row["predicted"] or "none")]
+            facts = [("predicted", row["predicted"] or "none")]
+            if not scored.task.draws:  # else it is seen
+                facts.insert(0, ("true", row["label"] or "none"))
             if sure is not None:
                 facts.append(("confidence", percent(sure[index])))
             found.append(Shown(images[place], overlays[place], row["path"], tuple(facts)))
+        return found
+
+    def _drawn(self, scored, indices, texts):
+        """(HTML or None, HTML or None) for each: what is right and wrong, drawn into it."""
+        found = [[], []]
+        for index, (name, _) in zip(indices, texts, strict=True):
+            loaded, images = self._load(name), [None, None]
+            if loaded is not None:
+                prediction, target = (
+                    take(one, index) for one in (scored.predictions, scored.targets)
+                )
+                drawn = scored.task.draw_errors(loaded[1], prediction, target)
+                texts = (f"predicted for {name}", f"true of {name}")
+                for place, (pixels, text) in enumerate(zip(drawn, texts, strict=False)):
+                    html = self.modality.thumbnail(pixels, DRAWN_SIDE, text)
+                    images[place] = self._within_budget(html)
+            for column, image in zip(found, images, strict=True):
+                column.append(image)
         return found
 
     def _thumbnails(self, texts, side=SIDE):

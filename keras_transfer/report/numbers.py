@@ -3,7 +3,8 @@
 import math
 
 ABBREVIATIONS = {name: name.upper() for name in ("f1", "r2", "mae", "rmse", "auroc")}
-ABBREVIATIONS |= {"brier": "Brier"}
+ABBREVIATIONS |= {"brier": "Brier", "iou": "IoU", "miou": "mIoU"}
+ABBREVIATIONS |= {name: name.replace("map", "mAP") for name in ("map", "map50", "map75")}
 
 
 def number(value):

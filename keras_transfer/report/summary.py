@@ -7,7 +7,7 @@ from keras_transfer.evaluate.unsure import is_useful
 from keras_transfer.report.advice import ADVICE
 from keras_transfer.report.numbers import ends, in_percent, number, spaced, threshold
 
-ALIKE = 0.03  # F1: classes nearer than this are not called better or worse
+ALIKE = 0.03  # of a score: classes nearer than this are not called better or worse
 
 
 class Facts(NamedTuple):
@@ -20,6 +20,7 @@ class Facts(NamedTuple):
         training: {name of a class or label: examples in train}; empty for numbers.
         duplicates: of `data.splits.find_duplicates`.
         skipped: examples that could not be read.
+        class_score: of `per_class`, by which classes are compared.
         history: rows of `history.csv`, dicts.
         reliability: `reliability.json`; config: TrainConfig; certificate: `certificate.json`.
     """
@@ -31,6 +32,7 @@ class Facts(NamedTuple):
     training: dict[str, int]
     duplicates: list
     skipped: int
+    class_score: str
     history: list
     reliability: dict[str, Any]
     config: Any
@@ -78,7 +80,7 @@ def best_classes(facts):
         every = "Both" if len(ranked) == 2 else f"All {len(ranked)}"
         return f"{every} classes do about equally well." if len(ranked) > 1 else None
     first = [pair for pair in ranked[:2] if pair[1] - ranked[-1][1] >= ALIKE]
-    return f"Best at {' and '.join(_f1(facts, name) for name, _ in first)}."
+    return f"Best at {' and '.join(_in_class(facts, name) for name, _ in first)}."
 
 
 def sure_enough(facts):
@@ -101,8 +103,10 @@ def worst_class(facts):
         return None
     name = ranked[-1][0]
     found = facts.scores["per_class"][name]
+    if "precision" not in found:
+        return f"Weakest at {_in_class(facts, name)}."
     hits, precision = round(found["recall"] * found["n"]), found["precision"]
-    text = f"Weakest at {_f1(facts, name)}: {hits} of {found['n']} are found"
+    text = f"Weakest at {_in_class(facts, name)}: {hits} of {found['n']} are found"
     if precision is None:
         return f"{text}."
     return f"{text}, and {in_percent(precision)} of those called {name} are right."
@@ -164,13 +168,16 @@ def _more_wrong(unsure, held):
 
 
 def _ranked(facts):
-    """(class, F1) from the best to the worst; without those that have none."""
+    """(class, score) from the best to the worst; without those that have none."""
     classes = facts.scores.get("per_class", {})
-    found = [(name, values["f1"] or 0.0) for name, values in classes.items() if values["n"]]
+    found = [
+        (name, values[facts.class_score] or 0.0) for name, values in classes.items() if values["n"]
+    ]
     return sorted(found, key=lambda pair: -pair[1])
 
 
-def _f1(facts, name):
-    values = facts.scores["per_class"][name]
-    both = ends(values.get("intervals", {}).get("f1"))
-    return f"{name} (F1 {values['f1'] or 0:.3f}{f', {both}' if both else ''})"
+def _in_class(facts, name):
+    """A class with its score."""
+    values, score = facts.scores["per_class"][name], facts.class_score
+    both = ends(values.get("intervals", {}).get(score))
+    return f"{name} ({spaced(score)} {values[score] or 0:.3f}{f', {both}' if both else ''})"

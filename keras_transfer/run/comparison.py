@@ -8,8 +8,8 @@ from keras_transfer.errors import UserError, count
 from keras_transfer.evaluate.intervals import group_numbers, has_groups
 from keras_transfer.evaluate.paired import compare_pairs
 from keras_transfer.evaluate.splits import FEW
-from keras_transfer.inputs.common.arrays import as_tuple
 from keras_transfer.run.folder import Run
+from keras_transfer.run.judged import judged
 from keras_transfer.run.scored import read_scored
 
 SPLITS = ("test", "val")  # the first that the runs share is compared: val may have selected
@@ -36,9 +36,9 @@ def compare_runs(folders, split=None, seed=0):
     _check_alike(every)
     split, every, skipped = _shared(every, split)
     names, scored = list(every), list(every.values())
-    task, targets, groups = scored[0].task, _targets(every), _groups(scored)
-    predictions = [task.reorder(s.predictions, list(s.task.outputs)) for s in scored]
-    scores = np.stack([task.example_scores(targets, found) for found in predictions], axis=1)
+    task, groups, parts = scored[0].task, _groups(scored), judged(every)
+    scores = [one.example_scores(targets, found) for one, targets, found in parts]
+    scores = np.stack(scores, axis=1)
     order = np.argsort(-scores.mean(axis=0), kind="stable")
     pairs = [(int(a), int(b)) for i, a in enumerate(order) for b in order[i + 1 :]]
     compared = compare_pairs(scores, pairs, task.exact_scores, groups, seed)
@@ -60,7 +60,7 @@ def compare_runs(folders, split=None, seed=0):
             {
                 "name": names[i],
                 **_facts(scored[i], split),
-                "score": task.score(targets, predictions[i], groups, seed)[task.headline],
+                "score": _score(*parts[i], groups, seed),
                 "paired_score": float(means[i]),
                 **_costs(scored[i].run),
             }
@@ -71,6 +71,10 @@ def compare_runs(folders, split=None, seed=0):
             for (a, b), difference in zip(pairs, compared, strict=True)
         ],
     }
+
+
+def _score(task, targets, predictions, groups, seed):
+    return task.score(targets, predictions, groups, seed)[task.headline]
 
 
 def _as_json(difference):
@@ -99,11 +103,6 @@ def _open(folders):
         name if unique else str(Path(run.folder)): read_scored(run)
         for run, name in zip(runs, names, strict=True)
     }
-    for name, scored in every.items():
-        if scored is None:
-            advice = "Compare their scores in metrics.json"
-            wrong = "predictions that are no rows of numbers cannot be compared"
-            raise UserError(wrong, name, advice)
     return every
 
 
@@ -144,25 +143,6 @@ def _keyed(table):
     """Rows by (content, number): of examples with one content labels tell which is which."""
     table = table.sort_values(["sha256", "label"], kind="stable")
     return table.set_index([table["sha256"], table.groupby("sha256").cumcount()])
-
-
-def _targets(every):
-    """The targets, which are the same for all runs."""
-    (first, one), *others = every.items()
-    for name, other in others:
-        labels = one.task.align(other.labels, other.task.outputs)
-        one.task.check_known(labels)
-        again = one.task.encode(labels)
-        for here, there in zip(as_tuple(one.targets), as_tuple(again), strict=True):
-            unlike = np.flatnonzero((here != there).reshape(len(here), -1).any(axis=1))
-            if len(unlike):
-                where, row = (scored.table.iloc[unlike[0]] for scored in (one, other))
-                raise UserError(
-                    f"labels differ for {count(len(unlike), 'example')}",
-                    f"{where['path']}: {where['label']} in {first}, {row['label']} in {name}",
-                    "Compare runs that learned from the same labels",
-                )
-    return one.targets
 
 
 def _groups(every):

@@ -8,8 +8,9 @@ from keras_transfer.run.scored import read_last_split
 def figures_of(run):
     """All figures of a run: {name: one of `evaluate.figures`}."""
     scored = read_last_split(run)
-    shown = scored.task.figures(scored.targets, scored.predictions) if scored else ()
-    return {figure.name: figure for figure in (*history_figures(run.history), *shown)}
+    shown = scored.task.figures(scored.targets, scored.predictions)
+    learned = history_figures(run.history, scored.task)
+    return {figure.name: figure for figure in (*learned, *shown)}
 
 
 def find_figure(run, name):
@@ -21,14 +22,16 @@ def find_figure(run, name):
     return figures[name]
 
 
-def history_figures(history):
+def history_figures(history, task):
     """Learning curves of a training by gradient, or the penalties that were tried: Lines."""
     if not len(history):
         return ()
     if "penalty" in history:
         return (_penalties(history),) if len(history) > 1 else ()
     epochs = history["epoch"].to_numpy(float)
-    losses = {"training": "loss", "holdout": "holdout_loss"}
+    losses = {"training": "loss"}
+    if task.judged_by_loss:  # else the holdout's is of another kind: its score says the same
+        losses["holdout"] = "holdout_loss"
     curves = [_curve(name, epochs, history, column) for name, column in losses.items()]
     curves = [line for line in curves if line]
     metric = _curve("", epochs, history, "holdout_metric")
@@ -36,7 +39,7 @@ def history_figures(history):
     return tuple(
         Lines(name, title, caption, "epoch", y_label, tuple(lines), marked=marked)
         for name, title, caption, y_label, lines in (
-            ("history", "Learning curves", LOSSES, "loss", curves),
+            ("history", "Learning curves", LOSSES if len(curves) > 1 else LOSS, "loss", curves),
             ("history_metric", "Score on the holdout", METRIC, "score", [metric]),
         )
         if lines and lines[0]
@@ -47,6 +50,7 @@ LOSSES = (
     "Loss on what is trained on, and on examples held out of train. Where the second rises while "
     "the first falls, more epochs only learn by heart."
 )
+LOSS = "Loss on what is trained on."
 METRIC = "The score on examples of train that were held out, after each epoch."
 
 

@@ -122,12 +122,18 @@ class Run(Showing):
     @property
     def predictions(self):
         """`predictions.csv` (or `.jsonl`) as a DataFrame: one row an example that was scored."""
-        from keras_transfer.run.tables import PREDICTIONS_FILE, TEXTS, read_table, with_numbers
+        from keras_transfer.run.tables import (
+            LINES_FILE,
+            PREDICTIONS_FILE,
+            TEXTS,
+            read_table,
+            with_numbers,
+        )
 
-        if (self.folder / "predictions.jsonl").is_file():
+        if (self.folder / LINES_FILE).is_file():
             import pandas as pd
 
-            return pd.read_json(self.folder / "predictions.jsonl", lines=True)
+            return pd.read_json(self.folder / LINES_FILE, lines=True)
         table = read_table(self.folder / PREDICTIONS_FILE, TEXTS)
         numbers = [column for column in table if column not in TEXTS]
         return with_numbers(table, numbers, self.folder / PREDICTIONS_FILE)

@@ -89,13 +89,17 @@ class Predictor:
         """Predictions (n, ...) for arrays as the model takes them."""
         return self.runtime(inputs)
 
-    def predict(self, paths, top=5):
+    def predict(self, paths, top=5, write=None):
         """A list of dicts, one a file, in the order of `find_examples(paths)`.
 
         Each has `path` and either `error`, or `predicted` and what the task's `to_json` gives: the
         `probabilities` of the `top` likeliest, or `values`. Where the model can tell: `unsure`,
         whether more predictions of such a confidence are wrong than was wanted, and
         `unlike_training`, whether the example is unlike those that it learned from.
+
+        Args:
+            write: function (file, prediction, geometry) that is called for each; see
+                `run.drawn_files`.
         """
         files = find_examples(paths, self.modality)
         load_tensorflow()  # before the bar: stderr is held back meanwhile
@@ -103,11 +107,11 @@ class Predictor:
         with progress.bar("Predicting", len(files)) as advance:
             for start in range(0, len(files), BATCH_SIZE):
                 part = files[start : start + BATCH_SIZE]
-                results += self._predict_batch(part, top)
+                results += self._predict_batch(part, top, write)
                 advance(len(part))
         return results
 
-    def _predict_batch(self, files, top):
+    def _predict_batch(self, files, top, write):
         def load(file):
             try:
                 return self.modality.load(file, self.spec.inputs)
@@ -117,13 +121,17 @@ class Predictor:
         with ThreadPoolExecutor(WORKERS) as pool:
             loaded = list(pool.map(load, files))
         good = [one.arrays for one in loaded if not isinstance(one, str)]
-        found = iter(self._judged(stack(good)) if good else ())
-        return [
-            {"path": str(file), "error": one}
-            if isinstance(one, str)
-            else {"path": str(file), **self._shown(*next(found), top, one.geometry)}
-            for file, one in zip(files, loaded, strict=True)
-        ]
+        found, results = iter(self._judged(stack(good)) if good else ()), []
+        for file, one in zip(files, loaded, strict=True):
+            if isinstance(one, str):
+                results.append({"path": str(file), "error": one})
+                continue
+            prediction, *remarks = next(found)
+            shown = self._shown(prediction, *remarks, top, one.geometry)
+            results.append({"path": str(file), **shown})
+            if write is not None:
+                write(file, prediction, one.geometry)
+        return results
 
     def _judged(self, inputs):
         """(prediction, whether it is unsure, whether the example is unlike training) of each.

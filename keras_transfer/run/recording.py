@@ -10,12 +10,16 @@ import numpy as np
 
 from keras_transfer import progress
 from keras_transfer.data.dataset import fingerprint
+from keras_transfer.data.sources.specs import is_demo
 from keras_transfer.errors import UserError
 from keras_transfer.inputs.common.arrays import as_tuple, take
 from keras_transfer.model.keras_file import save_keras
 from keras_transfer.model.spec import ModelSpec, name_lines
 from keras_transfer.run.folder import Run
 from keras_transfer.run.roles import write_roles
+from keras_transfer.run.scored_arrays import write_arrays
+from keras_transfer.run.tables import LINES_FILE, TEXTS
+from keras_transfer.tasks import load_task
 
 CHECKED = 12  # examples on which an export must predict as the model does
 
@@ -29,7 +33,7 @@ def recording(target, config, dataset, overwrite=False):
     """
     run = Run.create(target, overwrite)
     # a run may be looked at from another folder than the one it was begun in
-    is_path = config.data != "demo" and os.path.exists(config.data)  # which may stand here too
+    is_path = not is_demo(config.data) and os.path.exists(config.data)  # which may stand here too
     place = os.path.abspath(config.data) if is_path else config.data
     run.write_text("config.json", replace(config, data=place).to_json())
     run.write_text("classes.txt", name_lines(dataset.task.outputs))
@@ -87,8 +91,12 @@ def write_results(run, fitted, spec, dataset, predictions, reliability):
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(fitted.history)
-    write = _write_rows if dataset.task.tabular else _write_lines
-    write(run.folder, dataset, predictions)
+    task = load_task(spec)  # which decides as the model's file says
+    if task.tabular:
+        _write_rows(run.folder, task, dataset, predictions)
+    else:
+        _write_lines(run.folder, task, dataset, predictions)
+        write_arrays(run.folder, dataset, predictions)
     tables = [dataset.examples.table, *(part.table for part in dataset.new_classes.values())]
     table = pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
     texts = [dataset.task.label_text(label) for label in table["label"]]
@@ -102,33 +110,36 @@ def _keep_check_examples(run, dataset):
     run.keep_check_examples(dataset.examples.batch(indices))
 
 
-def _scored(dataset, predictions):
-    """(path, split, label, one prediction) of each example that was scored."""
+def _scored(task, dataset, predictions):
+    """((path, split, label, predicted), the index, one prediction) of each scored example."""
     table = dataset.examples.table
     for split, (indices, found) in predictions.items():
         for place, index in enumerate(indices):
-            label = dataset.task.label_text(table["label"].iloc[index])
-            yield table["shown"].iloc[index], split, label, take(found, place)
+            label, prediction = task.label_text(table["label"].iloc[index]), take(found, place)
+            row = table["shown"].iloc[index], split, label, task.decode(prediction)
+            yield row, index, prediction
 
 
-def _write_rows(folder, dataset, predictions):
+def _write_rows(folder, task, dataset, predictions):
     """predictions.csv: a column for each output."""
-    task = dataset.task
     with open(folder / "predictions.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         columns = [f"{task.column}_{name}" for name in task.outputs]
-        writer.writerow(["path", "split", "label", "predicted", *columns])
-        for path, split, label, prediction in _scored(dataset, predictions):
+        writer.writerow([*TEXTS, *columns])
+        for row, _, prediction in _scored(task, dataset, predictions):
             numbers = [f"{number:.6g}" for number in as_tuple(prediction)[0]]
-            writer.writerow([path, split, label, task.decode(prediction), *numbers])
+            writer.writerow([*row, *numbers])
 
 
-def _write_lines(folder, dataset, predictions):
+def _write_lines(folder, task, dataset, predictions):
     """predictions.jsonl: one JSON object a line, where a prediction is no row of numbers."""
-    with open(folder / "predictions.jsonl", "w", encoding="utf-8") as file:
-        for path, split, label, prediction in _scored(dataset, predictions):
-            line = {"path": path, "split": split, "label": label}
-            file.write(json.dumps({**line, **dataset.task.to_json(prediction)}) + "\n")
+    geometries = dataset.examples.geometries if task.needs_geometry else None
+    with open(folder / LINES_FILE, "w", encoding="utf-8") as file:
+        for row, index, prediction in _scored(task, dataset, predictions):
+            line = dict(zip(TEXTS, row, strict=True))
+            geometry = geometries[index] if geometries is not None else None
+            found = task.to_json(prediction, geometry=geometry)
+            file.write(json.dumps({**line, **found}) + "\n")
 
 
 def write_metrics(run, scores, episodes, fitted, dataset, features, seconds):

@@ -1,10 +1,13 @@
 """CSV files of a run, read again: one that is gone or damaged is a UserError that names it."""
 
+import json
+
 import numpy as np
 
 from keras_transfer.errors import UserError, count
 
 PREDICTIONS_FILE = "predictions.csv"
+LINES_FILE = "predictions.jsonl"  # the same of predictions that are no rows of numbers
 TEXTS = ("path", "split", "label", "predicted")  # its columns that hold no numbers
 
 
@@ -29,6 +32,19 @@ def read_table(file, columns=()):
     if missing:
         raise UserError("a file of the run lacks a column", f"{file}: {missing[0]}")
     return table
+
+
+def read_lines(file):
+    """A file of JSON lines as a DataFrame with the columns TEXTS; raises as `read_table`."""
+    import pandas as pd
+
+    try:
+        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        return pd.DataFrame([[str(line[name]) for name in TEXTS] for line in lines], columns=TEXTS)
+    except FileNotFoundError:
+        raise UserError("a file of the run is gone", file, "Train it again") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError("a file of the run is damaged", f"{file}: {error}") from None
 
 
 def with_numbers(table, columns, file):
@@ -64,10 +80,10 @@ def read_history(file):
     return table
 
 
-def check_lengths(run, table):
+def check_lengths(run, table, name=PREDICTIONS_FILE):
     """A UserError where `table` holds other than all predictions that a Run was scored on."""
     for split, scores in run.metrics["splits"].items():
-        check_length(table[table["split"] == split], scores["n"], PREDICTIONS_FILE, f" of {split}")
+        check_length(table[table["split"] == split], scores["n"], name, f" of {split}")
 
 
 def check_length(table, wanted, name, where=""):

@@ -6,6 +6,7 @@ from keras_transfer.backend import load_keras, load_tensorflow, quiet_stderr
 from keras_transfer.errors import UserError
 from keras_transfer.runtimes.keras import pack_inputs
 
+FINISH = "finish"  # begins the names of operations behind the network
 FOLDED_LIMIT = 2**26  # bytes of weights that the converter may fold into the graph
 
 
@@ -19,7 +20,7 @@ def convert(network, outputs="features", settings=None):
     return convert_traced(trace(network, outputs), network.weights, settings)
 
 
-def trace(network, outputs="features", any_size=False):
+def trace(network, outputs="features", any_size=False, finish=None, batch=None):
     """The TensorFlow function of a network: its inputs -> {name: output (n, ...)}.
 
     Args:
@@ -28,6 +29,9 @@ def trace(network, outputs="features", any_size=False):
             there are several.
         any_size: the one input, images, is (n, height, width, 3) and resized inside, bilinearly
             without antialiasing: of the operations for it, TFLite has only that one.
+        finish: function (tensorflow, list of the network's outputs) that gives those of the
+            function; it may be other ones, as many as there are names.
+        batch: how many examples at a time, None for any number.
     """
     tf, tree = load_tensorflow(), load_keras().tree
     names = _output_names(outputs, len(network.outputs))
@@ -37,10 +41,16 @@ def trace(network, outputs="features", any_size=False):
             shape = network.input_shape
             inputs = [tf.ensure_shape(tf.image.resize(inputs[0], shape[1:3]), shape)]
         found = network(pack_inputs(network, list(inputs)), training=False)
-        return dict(zip(names, tree.flatten(found), strict=True))
+        found = tree.flatten(found)
+        if finish:
+            with tf.name_scope(FINISH):
+                found = finish(tf, found)
+        return dict(zip(names, found, strict=True))
 
     takes = [
-        tf.TensorSpec((None, None, None, 3) if any_size else one.shape, one.dtype, one.name)
+        tf.TensorSpec(
+            (batch, *((None, None, 3) if any_size else one.shape[1:])), one.dtype, one.name
+        )
         for one in network.inputs
     ]
     with quiet_stderr():

@@ -11,6 +11,7 @@
   `--find-learning-rate`.
 """
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from keras_transfer.config import find_in
@@ -107,10 +108,13 @@ def find_strategy(name):
     return find_in("strategies", "strategy", name)
 
 
-def settle_strategy(config, source):
-    """The TrainConfig for the labels of a `data.sources.specs.Source`: auto becomes a strategy."""
-    settle = getattr(find_strategy(config.strategy), "settle", None)
-    return settle(config, source.table, find_task(source.task)) if settle else config
+def settle_config(config, source):
+    """The TrainConfig for the labels of a `data.sources.specs.Source`: auto becomes a strategy, and
+    what the task prefers of its inputs is taken where the user says nothing."""
+    settle, task = getattr(find_strategy(config.strategy), "settle", None), find_task(source.task)
+    config = settle(config, source.table, task) if settle else config
+    unsaid = {k: v for k, v in task.preferred_inputs.items() if getattr(config, k, v) is None}
+    return replace(config, **unsaid) if unsaid else config
 
 
 def prepare_dataset(dataset, config):

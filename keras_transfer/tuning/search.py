@@ -13,7 +13,7 @@ from keras_transfer.data.sources.specs import read_source
 from keras_transfer.data.training_part import training_source
 from keras_transfer.errors import UserError
 from keras_transfer.features.store import open_store
-from keras_transfer.strategies import settle_strategy
+from keras_transfer.strategies import settle_config
 from keras_transfer.tasks import find_task
 from keras_transfer.train import check, check_target, choose_target, run_transfer
 from keras_transfer.tuning.confirm import best_and_default, compare, seconds_needed
@@ -43,7 +43,7 @@ def run_search(data, knobs, folder, out, budget, search, bases):
     names = tuple(name for name in names if not _is_named(name, config))
     check(config)
     source = read_source(data, config.task, config.modality)
-    config = settle_strategy(config, source)
+    config = settle_config(config, source)
     task = find_task(source.task)
     kind = task.has_exclusive_classes(), task.tunes_whole_base
     start = Chosen(config, {}, tuple(candidates), *kind)

@@ -35,7 +35,7 @@ def plant_run(folder, task, table, predictions, selected_on="train", base="tiny"
     table = table.assign(group=table.get("group", ""))
     scored = Scored(task, table)
     found = {split: (scored.indices(split), one) for split, one in predictions.items()}
-    _write_rows(folder, scored, found)
+    _write_rows(folder, scored.task, scored, found)
     write_roles(folder, table, selected_on)
     about = spec(task.name, names=task.outputs)._replace(base=base, task_settings=task.settings)
     with zipfile.ZipFile(folder / "model.keras", "w") as archive:

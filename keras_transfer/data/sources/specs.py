@@ -2,7 +2,7 @@
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_transfer.data.sources import tables
+from keras_transfer.data.sources.annotations import find_annotations
 from keras_transfer.data.sources.arrays import is_tf_dataset, read_arrays, read_tf_dataset
 from keras_transfer.data.sources.folders import read_folder
 from keras_transfer.errors import UserError
@@ -19,8 +20,9 @@ from keras_transfer.tasks.common.labels import SEPARATOR
 
 NAME_LENGTH = 40
 SPECS = (
-    "demo, a folder of class folders, a folder with train/val/test, a .csv, .jsonl or .parquet "
-    "table, or tfds:NAME"
+    "demo, demo:detection, demo:segmentation, a folder of class folders, a folder with "
+    "train/val/test, a .csv, .jsonl or .parquet table, COCO, VOC, YOLO or mask folders, or "
+    "tfds:NAME"
 )
 
 
@@ -50,8 +52,9 @@ def read_source(spec, task="auto", modality="image"):
     """The examples that `spec` names.
 
     Args:
-        spec: "demo", a folder, a .csv, .jsonl or .parquet file, "tfds:NAME", a pandas DataFrame,
-            (inputs, labels) arrays, or a finite tf.data.Dataset of (input, label).
+        spec: "demo", "demo:detection", "demo:segmentation", a folder, a .csv, .jsonl or .parquet
+            file, "tfds:NAME", a pandas DataFrame, (inputs, labels) arrays, or a finite
+            tf.data.Dataset of (input, label).
         task: "auto" reads it off the labels; a task converts them to what it needs.
         modality: what an example is.
 
@@ -69,8 +72,8 @@ def read_source(spec, task="auto", modality="image"):
         raise UserError("this is no description of data", type(spec).__name__, f"Known: {SPECS}")
     if not str(spec).strip():
         raise UserError("--data is empty", repr(str(spec)), f"Known: {SPECS}")
-    if spec == "demo":
-        return _read_demo(wanted)
+    if is_demo(spec):
+        return _read_demo(str(spec), wanted)
     if isinstance(spec, str) and spec.startswith("tfds:"):
         return _read_tfds(spec[5:], wanted)
     return _read_path(Path(spec).expanduser(), wanted)
@@ -106,6 +109,11 @@ def safe_name(text):
 def _read_path(path, wanted):
     if not path.exists():
         raise _not_found(path)
+    has_table = path.is_dir() and tables.find_tables(path)[0]
+    columns = () if wanted.task == "auto" else find_task(wanted.task).columns
+    annotated = None if has_table else find_annotations(path, columns)
+    if annotated:
+        return _read_annotations(path, annotated(wanted.modality), wanted)
     if path.is_dir():
         return _read_folder(path, wanted)
     if path.suffix.lower() in (".csv", ".jsonl", ".parquet"):
@@ -128,6 +136,21 @@ def _read_folder(folder, wanted):
     return _finish(safe_name(root.name), frame, None, root, "classes", wanted, notes)
 
 
+def _read_annotations(path, found, wanted):
+    import pandas as pd
+
+    where = str(path)
+    frame = pd.DataFrame(found.rows)
+    columns = [name for name in frame.columns if name not in ("path", "split")]
+    cells = frame[columns].to_dict("records")
+    plain = {"path": frame["path"], "split": frame["split"], "group": "", "class_group": ""}
+    frame = tables.locate(pd.DataFrame(plain).assign(label=cells), found.root, where)
+    frame, notes = tables.merge_repeats(frame, where)
+    root = found.root
+    name = safe_name(path.stem if path.is_file() else root.name)
+    return _finish(name, frame, None, root, "annotations", wanted, [*found.notes, *notes])
+
+
 def _read_tables(files, root, wanted, name, kind="table", notes=()):
     frame, numbers, repeated = tables.read_tables(files, wanted.task)
     return _finish(safe_name(name), frame, None, root, kind, wanted, [*notes, *repeated], numbers)
@@ -140,11 +163,20 @@ def _read_frame(frame, wanted):
     return _finish("table", frame, None, None, "table", wanted, notes, numbers)
 
 
-def _read_demo(wanted):
-    from keras_transfer.data.demo.drawing import demo_folder
+def is_demo(spec):
+    """Whether a SPEC names images of the demo: "demo", or "demo:" and a task."""
+    return isinstance(spec, str) and (spec == "demo" or spec.startswith("demo:"))
 
-    folder = Path(demo_folder())
-    return _read_tables({folder / "metadata.csv": ""}, folder, wanted, "demo", kind="demo")
+
+def _read_demo(spec, wanted):
+    from keras_transfer.data.demo.folder import demo_folder
+
+    layout = spec.partition(":")[2] or "classes"
+    folder, name = Path(demo_folder(layout=layout)), safe_name(spec)
+    if (folder / "metadata.csv").exists():
+        return _read_tables({folder / "metadata.csv": ""}, folder, wanted, name, kind="demo")
+    annotated = find_annotations(folder, ())
+    return replace(_read_annotations(folder, annotated(wanted.modality), wanted), name=name)
 
 
 def _read_tfds(name, wanted):

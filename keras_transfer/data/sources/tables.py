@@ -3,6 +3,7 @@
 import os
 
 from keras_transfer.data.sources.folders import SPLIT_NAMES, SPLITS, printable
+from keras_transfer.data.sources.objects import explode_objects
 from keras_transfer.data.sources.table_files import COLUMN_ADVICE, read_table_file, tidy_column
 from keras_transfer.errors import UserError, unknown_name
 from keras_transfer.tasks import task_with_columns
@@ -73,7 +74,7 @@ def named_columns(frame, where, task="auto"):
         place, a dict of their cells), `split`, `group`; targets, a tuple of str: the NAMEs of its
         label_NAME columns, where it has no column label.
     """
-    frame = frame.rename(columns=tidy_column)
+    frame = explode_objects(frame.rename(columns=tidy_column))
     doubled = frame.columns[frame.columns.duplicated()]
     if len(doubled):
         raise UserError(f"{where} has a column twice", doubled[0], COLUMN_ADVICE)

@@ -14,6 +14,7 @@ from keras_transfer.errors import ExampleError
 from keras_transfer.export.certificate.non_inferiority import AGREE, compare, judge_file
 from keras_transfer.inputs.common.arrays import as_tuple, count, stack, take
 from keras_transfer.runtimes.postprocessed import Postprocessed
+from keras_transfer.tasks import load_task
 
 WARM_UP, TIMED = 3, 30  # single examples: before, and while the clock runs
 TIMED_PREDICT = 8  # of Keras's predict, which takes ten times as long as a file
@@ -32,7 +33,7 @@ class Examiner:
     def __init__(self, network, evaluation_set, max_drop=0.01):
         self.network, self.evaluation_set, self.max_drop = network, evaluation_set, max_drop
         self.task, self.modality = network.task, network.modality
-        self.expected = self._predict(network, evaluation_set.inputs)
+        self.expected = self._predict(network.runtime, self.task, evaluation_set.inputs)
 
     def examine_model(self):
         """The model's own scores and latency, by Keras's `predict`."""
@@ -56,7 +57,7 @@ class Examiner:
             its entry in `certificate.json`.
         """
         path, drawn = Path(path), self.evaluation_set
-        found = self._named(exported, self._predict(exported, drawn.inputs))
+        found = self._named(exported, self.predictions(exported, drawn.inputs))
         verdict = judge_file(
             self.task, drawn.targets, self.expected, found, self.max_drop, drawn.groups
         )
@@ -75,9 +76,16 @@ class Examiner:
             self._judge_files(entry, exported)
         return entry
 
-    def _predict(self, of, inputs):
-        """Predictions of the model, or of a file: the `runtime` that it has."""
-        return Postprocessed(of.runtime, self.task)(inputs)
+    def predictions(self, exported, inputs):
+        """Predictions of a file."""
+        return self._predict(exported.runtime, self._task_of(exported), inputs)
+
+    def _predict(self, runtime, task, inputs):
+        return Postprocessed(runtime, task)(inputs)
+
+    def _task_of(self, exported):
+        """What makes predictions of a file's outputs, whatever their form."""
+        return load_task(exported.spec) if exported.spec else self.task
 
     def _where(self):
         """On which examples and what machine it was measured."""
@@ -148,19 +156,22 @@ class Examiner:
             part = places[start : start + FILES_AT_ONCE]
             data = [Path(files[place]).read_bytes() for place in part]
             alike = [one if self.modality.is_served_alike(one) else None for one in data]
-            found += map(self._prediction, exported.predict_files(alike))
+            outputs = exported.predict_files(alike)
+            found += [self._prediction(exported, one) for one in outputs]
         return found
 
-    def _prediction(self, outputs):
+    def _prediction(self, exported, outputs):
         """The prediction of one example; None where there are no outputs."""
         if outputs is None:
             return None
-        return take(self.task.postprocess(stack([outputs])), 0)
+        return take(self._task_of(exported).postprocess(stack([outputs])), 0)
 
     def _whole(self, exported):
         def predict(file):
             example = self._read(self.modality.load_whole, file)
-            return None if example is None else take(self._predict(exported, stack([example])), 0)
+            return (
+                None if example is None else take(self.predictions(exported, stack([example])), 0)
+            )
 
         return [predict(file) for file in self.evaluation_set.files]
 
@@ -173,7 +184,7 @@ class Examiner:
 
     def _as_apps(self, exported):
         good = [example for example in self._app_inputs if example is not None]
-        found = self._predict(exported, stack(good)) if good else ()
+        found = self.predictions(exported, stack(good)) if good else ()
         places = iter(range(len(good)))
         return [None if one is None else take(found, next(places)) for one in self._app_inputs]
 

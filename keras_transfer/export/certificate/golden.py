@@ -33,7 +33,7 @@ def keep_golden(examiner, folder, name, exported):
         for one, other in zip(as_tuple(before), as_tuple(inputs), strict=True)
     )
     known = known if same else {}
-    found = {"model": examiner.network.runtime(inputs), name: exported.runtime(inputs)}
+    found = {"model": take(examiner.expected, chosen), name: examiner.predictions(exported, inputs)}
     write_golden(folder, examiner.network, inputs, {**known, **found})
 
 
@@ -41,21 +41,22 @@ def write_golden(folder, network, inputs, predictions):
     """Write `golden.json`, `golden.npz` and, where the modality has one, a file an example.
 
     `golden.json` has {"task", "classes", what goes in, "unsure_below" (see UNSURE_NOTE),
-    "examples": [{"file", "predictions": {"model": [...], FORMAT: [...]}}]}; `golden.npz` the inputs
-    by their names and, under the name of each format, its predictions (of several outputs
-    NAME/OUTPUT).
+    "examples": [{"file", "predictions": {"model": [...], FORMAT: [...]}}]}, of predictions that are
+    no rows of numbers what `predict` gives; `golden.npz` the inputs by their names and, under the
+    name of each format, the parts of its predictions (NAME/PART).
 
     Args:
         network: `export.common.network.Network`.
         inputs: arrays (n, ...); predictions: {"model" or format: arrays (n, ...)}.
     """
-    spec, names = network.spec, network.task.output_names
+    spec, task = network.spec, network.task
     with atomic_write(Path(folder) / FOLDER) as fresh:
         fresh.mkdir()
         examples = []
         for place in range(count(inputs)):
             file = network.modality.save_golden(take(inputs, place), fresh / str(place + 1))
-            shown = {form: _numbers(take(found, place)) for form, found in predictions.items()}
+            parts = {form: take(found, place) for form, found in predictions.items()}
+            shown = {form: _shown(task, prediction) for form, prediction in parts.items()}
             examples.append({"file": file, "predictions": shown})
         content = {"task": spec.task, "classes": list(spec.outputs), **spec.inputs.settings}
         if "unsure" in spec.thresholds:
@@ -66,13 +67,17 @@ def write_golden(folder, network, inputs, predictions):
         named = zip((tensor.name for tensor in spec.inputs.tensors), as_tuple(inputs), strict=True)
         arrays = {f"input/{name}": array for name, array in named}
         for form, found in predictions.items():
-            parts = zip(names, as_tuple(found), strict=True)
-            arrays |= {f"{form}/{name}": array for name, array in parts}
+            parts = as_tuple(found)
+            names = task.output_names if task.tabular else range(len(parts))
+            named = zip(names, parts, strict=True)
+            arrays |= {f"{form}/{name}": array for name, array in named}
         np.savez_compressed(fresh / "golden.npz", **arrays)
 
 
-def _numbers(prediction):
-    """One prediction as JSON takes it, with six digits each."""
+def _shown(task, prediction):
+    """One prediction as JSON takes it: as `predict` gives it, or numbers with six digits."""
+    if not task.tabular:
+        return task.to_json(prediction)
     flat = each(lambda array: np.asarray(array, np.float64), prediction)
     lists = [json.loads(json.dumps(a.tolist()), parse_float=_short) for a in as_tuple(flat)]
     return lists[0] if len(lists) == 1 else lists

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_transfer.evaluate.intervals import group_numbers, has_groups
 from keras_transfer.evaluate.paired import CHANCE, flip_signs, mcnemar
-from keras_transfer.inputs.common.arrays import as_tuple, take
+from keras_transfer.inputs.common.arrays import take
 
 AGREE = 0.90  # a file that agrees with the model on less of the examples has failed
 NORMAL = 1.6449  # 95 % quantile of the normal distribution
@@ -28,20 +28,16 @@ def compare(task, expected, found, shown):
         dict: agreement, largest_difference, mean_difference, changed_count, changed (the first
         LISTED: path, model, file).
     """
-    alike = task.agreement(expected, found)
-    apart = [
-        np.abs(np.asarray(a, np.float64) - b).ravel()
-        for a, b in zip(as_tuple(found), as_tuple(expected), strict=True)
-    ]
-    apart, changed = np.concatenate(apart), np.flatnonzero(alike < 1)
+    alike, apart = task.agreement(expected, found), task.apart(expected, found)
+    changed = np.flatnonzero(alike < 1)
 
     def decoded(predictions, index):
         return task.decode(take(predictions, index))
 
     return {
         "agreement": float(alike.mean()),
-        "largest_difference": float(apart.max()),
-        "mean_difference": float(apart.mean()),
+        "largest_difference": float(apart.max(initial=0.0)),
+        "mean_difference": float(apart.mean()) if len(apart) else 0.0,
         "changed_count": len(changed),
         "changed": [
             {"path": shown[i], "model": decoded(expected, i), "file": decoded(found, i)}

@@ -6,6 +6,7 @@ from keras_transfer.backend import load_keras
 from keras_transfer.errors import UserError
 from keras_transfer.inputs import find_modality
 from keras_transfer.model.float32_copy import float32_copy
+from keras_transfer.runtimes.batching import BATCH_SIZE
 from keras_transfer.runtimes.conversion import trace
 from keras_transfer.runtimes.keras import KerasRuntime
 from keras_transfer.tasks import load_task
@@ -22,17 +23,34 @@ class Network:
     def __init__(self, model, spec):
         self.model, self.spec = float32_copy(model), spec
         self.task, self.modality = load_task(spec), find_modality(spec.inputs.modality)
+        self._forms = {}
+
+    def with_form(self, form):
+        """The Network of files whose outputs have such a form (`Task.form_of`); traced once."""
+        if form not in self._forms:
+            task = self.task.form_of(form)
+            spec = self.spec._replace(task_settings=task.settings)
+            same = not form or task == self.task
+            self._forms[form] = self if same else Network(self.model, spec)
+        return self._forms[form]
+
+    def trace(self, any_size=False):
+        """The TensorFlow function of a file: inputs -> {output name: outputs}."""
+        task = self.task
+        network, batch = task.export_model(self.model), 1 if task.one_by_one else None
+        return trace(network, task.output_names, any_size, task.finish_in_graph, batch)
 
     @cached_property
     def traced(self):
-        """Its TensorFlow function: inputs -> {output name: predictions}."""
+        """The same for the model's own size."""
         require_tensorflow()
-        return trace(self.model, self.task.output_names)
+        return self.trace()
 
     @cached_property
     def runtime(self):
         """What runs it in memory."""
-        return KerasRuntime(self.model, traced=self.traced)
+        batch = 1 if self.task.one_by_one else BATCH_SIZE
+        return KerasRuntime(self.model, batch, traced=self.traced)
 
 
 def require_tensorflow():

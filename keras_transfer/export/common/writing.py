@@ -35,7 +35,7 @@ def write_exports(model, spec, folder, names, inputs, evaluation_set=None, max_d
     """
     check_formats(names, evaluation_set)
     folder, network, entries = Path(folder), Network(model, spec), {}
-    expected = network.runtime(inputs)
+    formed = {name: network.with_form(find_format(name).form) for name in names}
     examiner = evaluation_set and Examiner(network, evaluation_set, max_drop)
     if examiner:
         record(folder, {"schema": 2, "task": spec.task, "model": examiner.examine_model()})
@@ -44,12 +44,14 @@ def write_exports(model, spec, folder, names, inputs, evaluation_set=None, max_d
         for name in names:
             # whatever happens now, nobody takes the old file's certificate for the new one's
             record(folder, {}, {name: None})
-            exported, report = write_format(network, name, folder, inputs, expected, sample)
+            expected = formed[name].runtime(inputs)
+            exported, report = write_format(formed[name], name, folder, inputs, expected, sample)
             if examiner:
                 entries[name] = _examine(examiner, folder, name, exported, report)
             else:
                 path = report.pop("path")
-                found = _unproven(network, find_format(name), path, inputs, expected, exported)
+                form = find_format(name)
+                found = _unproven(formed[name], form, path, inputs, expected, exported)
                 entries[name] = {"path": path.name, **report, **found}
             record(folder, {}, entries)
             advance()
@@ -91,13 +93,21 @@ def _unproven(network, form, path, inputs, expected, exported):
 
 def any_size(names):
     """The same formats for images of any size; a UserError for one that cannot have that."""
-    found = []
-    for name in names:
-        sized = find_format(name).any_size
-        if not sized:
-            advice = f"These can be: {', '.join(f.name for f in formats().values() if f.any_size)}"
-            raise UserError(f"{name} cannot be for images of any size", "--dynamic-size", advice)
-        found.append(sized)
+    return _turned(names, "any_size", "be for images of any size", "--dynamic-size")
+
+
+def postprocessed(names):
+    """The same formats whose files give predictions; a UserError for one that cannot have that."""
+    return _turned(names, "postprocessed", "find boxes by itself", "--nms inside")
+
+
+def _turned(names, field, wanted, flag):
+    """The formats that a field of others names."""
+    found = [getattr(find_format(name), field) for name in names]
+    if not all(found):
+        known = ", ".join(form.name for form in formats().values() if getattr(form, field))
+        lacking = names[found.index("")]
+        raise UserError(f"{lacking} cannot {wanted}", flag, f"These can: {known}")
     return tuple(found)
 
 

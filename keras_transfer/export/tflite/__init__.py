@@ -10,9 +10,10 @@ from keras_transfer.export.tflite.float16_weights import to_float16_weights
 from keras_transfer.export.tflite.int8 import write_int8
 from keras_transfer.export.tflite.metadata import INSIDE, add_files, describe
 from keras_transfer.model.spec import MEMBER, spec_from_json
-from keras_transfer.runtimes.conversion import convert_traced, trace
+from keras_transfer.runtimes.conversion import convert_traced
 from keras_transfer.runtimes.litert import LiteRTRuntime
-from keras_transfer.tasks import find_task
+from keras_transfer.tasks import load_task
+from keras_transfer.tasks.common.protocol.exporting import POSTPROCESSED
 
 
 def write(network, path, sample=None, numbers="float32", any_size=False):
@@ -38,7 +39,7 @@ def write(network, path, sample=None, numbers="float32", any_size=False):
     traced = network.traced
     if any_size:
         network.modality.check_any_size(network.spec.inputs)
-        traced = trace(network.model, network.task.output_names, any_size)
+        traced = network.trace(any_size)
     settings = _dynamic if numbers == "dynamic" else None
     data = convert_traced(traced, network.model.weights, settings)
     data = to_float16_weights(data) if numbers == "float16" else data
@@ -60,7 +61,7 @@ def is_file(path):
 def open_file(path):
     """The Exported of a TFLite file of ours."""
     spec = _spec_behind(path)
-    names = find_task(spec.task).output_names if spec else ()
+    names = load_task(spec).output_names if spec else ()
     runtime = LiteRTRuntime(path, output_names=names if len(names) > 1 else None)
     return Exported(runtime, spec, None in runtime.input_shapes[0])
 
@@ -84,7 +85,7 @@ def _tflite(name, safer="", **arguments):
     return Format(name, f"model{kind}.tflite", write_so, exact, safer=safer)
 
 
-FORMATS = (
+PLAIN = (
     _tflite("tflite")._replace(any_size="tflite-any-size"),
     _tflite("tflite-float16", "tflite", numbers="float16"),
     _tflite("tflite-dynamic", "tflite-float16", numbers="dynamic"),
@@ -96,5 +97,22 @@ FORMATS = (
         calibrated=True,
         safer="tflite-dynamic",
     ),
+)
+
+
+def _with_nms(form):
+    """The format whose files give predictions, for that of one whose outputs are plain."""
+    return form._replace(
+        name=f"{form.name}-nms",
+        file_name=form.file_name.replace(".tflite", "-nms.tflite"),
+        safer=form.safer and f"{form.safer}-nms",
+        any_size="",
+        form=POSTPROCESSED,
+    )
+
+
+FORMATS = (
+    *(form._replace(postprocessed=f"{form.name}-nms") for form in PLAIN),
     _tflite("tflite-any-size", any_size=True),
+    *map(_with_nms, PLAIN),
 )

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 
 from keras_transfer.backend import load_tensorflow, quiet_stderr
-from keras_transfer.runtimes.conversion import convert_traced
+from keras_transfer.runtimes.conversion import FINISH, convert_traced
 
 LIGHT = 0.01  # of the weights: in float, a layer of so many adds 3 % to an int8 file
 EXAMINED = 16  # examples to measure how much each layer loses
@@ -39,13 +39,16 @@ class Calibrated:
     def quantise(self, float_layers=0):
         """An int8 file (bytes), the `float_layers` most sensitive of its light layers in float.
 
+        What comes behind the network (`Task.finish_in_graph`) stays in float, too: the 256 steps of
+        a box's sides would be pixels wide.
+
         Heavy ones stay in int8: MobileNet's three most sensitive layers in float make its file
         twice as large, and three light ones in their place lose no more.
         """
         if float_layers and self._layers is None:
             self._layers = self._rank()
-        kept = self._layers[:float_layers] if float_layers else None
-        return _quantise(self._content, kept)
+        kept = self._layers[:float_layers] if float_layers else []
+        return _quantise(self._content, [*kept, *_finishing(self._content)] or None)
 
     def _rank(self):
         """Names of the light layers' tensors, first the one whose error is largest for its step."""
@@ -100,6 +103,19 @@ def _quantise(content, float_layers=None, verify=False):
         )
 
 
+def _finishing(content):
+    """Names of the tensors that come out of operations behind the network."""
+    behind, names = set(), []
+    tensors, operations = _operations(content)
+    for operation in operations:  # each comes after those that it depends on
+        outputs = list(map(int, operation["outputs"]))
+        named = any(tensors[one]["name"].startswith(f"{FINISH}/") for one in outputs)
+        if named or behind & set(map(int, operation["inputs"])):
+            behind.update(outputs)
+            names += [tensors[one]["name"] for one in outputs]
+    return names
+
+
 def _error(row):
     """Of a layer's output, in steps of its scale, squared."""
     return float(row["mean_squared_error"]) / float(row["scale"]) ** 2
@@ -107,14 +123,20 @@ def _error(row):
 
 def _heavy_layers(content):
     """Names of the tensors that come out of layers of many weights."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_content=content)
-    tensors = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
+    tensors, operations = _operations(content)
     heavy = set()
-    for operation in interpreter._get_ops_details():
+    for operation in operations:
         if operation["op_name"] in WEIGHTED:
             kernel = 4 * math.prod(map(int, tensors[operation["inputs"][1]]["shape"]))  # bytes
             if kernel > LIGHT * len(content):
                 heavy.add(tensors[operation["outputs"][0]]["name"])
     return heavy
+
+
+def _operations(content):
+    """({index: details of a tensor}, details of each operation) of a network."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=content)
+    tensors = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
+    return tensors, interpreter._get_ops_details()

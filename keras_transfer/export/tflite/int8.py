@@ -123,6 +123,7 @@ class Quantiser:
         names = network.task.output_names
         self._output_names = names if len(names) > 1 else None
         self.expected = network.runtime(self.blends)
+        self._predicted = network.task.postprocess(self.expected)
         self._calibrated = {}  # by the number of examples; None where it failed
 
     def best(self):
@@ -165,7 +166,8 @@ class Quantiser:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             progress.say(f"int8, {recipe.name}: cannot be made ({reason})")
             return Attempt(recipe)
-        agreement = float(self.network.task.agreement(self.expected, found).mean())
+        task = self.network.task
+        agreement = float(task.agreement(self._predicted, task.postprocess(found)).mean())
         apart = each(lambda own, other: np.abs(own - other).mean(), found, self.expected)
         distance = float(np.mean(as_tuple(apart)))
         progress.say(

@@ -11,20 +11,24 @@ import zipfile
 from keras_transfer import __version__
 from keras_transfer.bases.table import BASES
 from keras_transfer.model.spec import MEMBER, name_lines, spec_to_json
+from keras_transfer.tasks.common.flatbuffer_tables import TableWriter
 
 INSIDE = "labels.txt"  # what TFLite's metadata tools and MediaPipe call the list of names
 NAME = "TFLITE_METADATA"  # of the buffer, in the model's own list of metadata
 PARSER = "1.0.0"  # the oldest reader that understands what is used here
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # so that the same model is the same file
-RGB, AXIS_LABELS = 1, 2  # of the enums ColorSpaceType and AssociatedFileType
-FEATURES, IMAGE = 1, 2  # of the union ContentProperties
+RGB, GREY = 1, 2  # of the enum ColorSpaceType
+AXIS_LABELS, VALUE_LABELS = 2, 3  # of the enum AssociatedFileType
+FEATURES, IMAGE, BOXES = 1, 2, 3  # of the union ContentProperties
+BOUNDARIES = 1  # of the enum BoundingBoxType: left, top, right, bottom
+CORNERS = (1, 0, 3, 2)  # where each of these stands
 NORMALIZATION = 1  # of the union ProcessUnitOptions
 
 
 def describe(data, network):
     """A TFLite file (bytes) with metadata inside, where phones have a schema for such a model.
 
-    They have one for images in and one row of numbers out.
+    They have one for images in and, out, a row of numbers, boxes or masks.
 
     Args:
         data: bytes of a flatbuffer; network: `export.common.network.Network`.
@@ -34,10 +38,12 @@ def describe(data, network):
     """
     from tensorflow.lite.tools import flatbuffer_utils
 
-    if not (network.task.tabular and network.modality.has_phone_metadata):
+    phone = network.task.phone_metadata()
+    if phone is None or not network.modality.has_phone_metadata:
         return data
     whole = flatbuffer_utils.convert_bytearray_to_object(bytearray(data))
     pixels = whole.subgraphs[0].tensors[whole.subgraphs[0].inputs[0]]
+    _order_outputs(whole, network.task.output_names)
     # a model that came through a quantiser keeps its buffers behind the flatbuffer
     for buffer in whole.buffers:
         if buffer.offset > 1 and buffer.size:
@@ -45,12 +51,21 @@ def describe(data, network):
             buffer.offset = buffer.size = 0
     kept = [entry for entry in whole.metadata or [] if entry.name not in (NAME, NAME.encode())]
     buffer = type(whole.buffers[0])()
-    buffer.data = bytes(model_metadata(network, pixels.type == 0))
+    buffer.data = model_metadata(network, phone, pixels.type == 0)
     whole.buffers.append(buffer)
     entry = flatbuffer_utils.schema_fb.MetadataT()
     entry.name, entry.buffer = NAME, len(whole.buffers) - 1
     whole.metadata = [*kept, entry]
     return bytes(flatbuffer_utils.convert_object_to_bytearray(whole))
+
+
+def _order_outputs(whole, names):
+    """Bring the outputs of a file into the order of `names`, as its metadata have them: the
+    converter has another one, and only its signature tells which is which."""
+    if not whole.signatureDefs:
+        return
+    found = {output.name.decode(): output.tensorIndex for output in whole.signatureDefs[0].outputs}
+    whole.subgraphs[0].outputs = [found[name] for name in names]
 
 
 def add_files(model, spec):
@@ -65,19 +80,15 @@ def add_files(model, spec):
     return whole.getvalue()
 
 
-def model_metadata(network, float_pixels):
-    """The flatbuffer `ModelMetadata` (bytes) of a model; `float_pixels`: its input is float32."""
-    import flatbuffers
+def model_metadata(network, phone, float_pixels):
+    """The flatbuffer `ModelMetadata` (bytes) of a model.
 
-    spec, output = network.spec, network.task.output_names[0]
-    writer = _Writer(flatbuffers.Builder(1024))
+    Args:
+        phone: `tasks.common.phone_metadata.PhoneMetadata`; float_pixels: the input is float32.
+    """
+    spec, writer = network.spec, TableWriter()
     named = ", ".join(spec.outputs[:20]) + (", ..." if len(spec.outputs) > 20 else "")
-    graph = writer.table(
-        None,
-        None,
-        writer.tables([_pixels(writer, float_pixels)]),
-        writer.tables([_predictions(writer, network.task)]),
-    )
+    gives = ", ".join(output.name for output in phone.outputs)
     licence = (
         f"of ImageNet weights, where it was trained from them: {BASES[spec.base].licence}"
         if spec.base in BASES and BASES[spec.base].licence
@@ -85,82 +96,83 @@ def model_metadata(network, float_pixels):
     )
     root = writer.table(
         writer.text(f"{spec.base} {spec.task}"),
-        writer.text(f"{spec.task} of {named}; RGB pixels 0..255 in, {output} out"),
+        writer.text(f"{spec.task} of {named}; RGB pixels 0..255 in, {gives} out"),
         None,
-        writer.tables([graph]),
+        writer.tables([_graph(writer, phone, float_pixels)]),
         writer.text(f"keras_transfer {__version__}"),
         writer.text(licence),
         None,
         writer.text(PARSER),
     )
-    writer.builder.Finish(root, file_identifier=b"M001")
-    return writer.builder.Output()
+    return writer.finish(root, b"M001")
+
+
+def _graph(writer, phone, float_pixels):
+    """`SubGraphMetadata`: what goes in, what comes out."""
+    outputs = writer.tables([_output(writer, output) for output in phone.outputs])
+    groups = custom = None
+    if phone.group:
+        name, members = phone.group
+        members = writer.tables([writer.text(member) for member in members])
+        groups = writer.tables([writer.table(writer.text(name), members)])
+    if phone.custom:
+        name, data = phone.custom
+        custom = writer.tables([writer.table(writer.text(name), writer.bytes(data))])
+    inputs = writer.tables([_pixels(writer, float_pixels)])
+    return writer.table(None, None, inputs, outputs, None, None, None, None, groups, custom)
 
 
 def _pixels(writer, float_pixels):
     """`TensorMetadata` of the input; for MediaPipe it states that float pixels stay 0..255."""
-    image = writer.table(("byte", RGB))
+    image = writer.table(("Int8", RGB))
     units = None
     if float_pixels:
-        options = writer.table(writer.floats([0.0]), writer.floats([1.0]))
-        units = writer.tables([writer.table(("byte", NORMALIZATION), options)])
+        options = writer.table(writer.numbers("Float32", [0.0]), writer.numbers("Float32", [1.0]))
+        units = writer.tables([writer.table(("Int8", NORMALIZATION), options)])
     return writer.table(
         writer.text("pixels"),
         writer.text("RGB, 0..255, resized to the model's size"),
         None,
-        writer.table(("byte", IMAGE), image),
+        writer.table(("Int8", IMAGE), image),
         units,
-        writer.table(writer.floats([255.0]), writer.floats([0.0])),
+        _range(writer, 255.0),
     )
 
 
-def _predictions(writer, task):
-    """`TensorMetadata` of the output, with the list of its names."""
-    labels = writer.table(
-        writer.text(INSIDE),
-        writer.text("The names of the outputs, in their order"),
-        ("byte", AXIS_LABELS),
-    )
+def _output(writer, output):
+    """`TensorMetadata` of an output, with the list of names where it names something."""
+    labels = None
+    if output.labels:
+        kind = AXIS_LABELS if output.labels == "axis" else VALUE_LABELS
+        text = "The names of the outputs, in their order"
+        labels = writer.tables(
+            [writer.table(writer.text(INSIDE), writer.text(text), ("Int8", kind))]
+        )
+    dimensions = output.dimensions
+    if dimensions:
+        dimensions = writer.table(*(("Int32", number) for number in dimensions))
+    kind, properties = _content(writer, output.content)
     return writer.table(
-        writer.text(task.output_names[0]),
-        writer.text("One number a name"),
+        writer.text(output.name),
+        writer.text(output.text),
         None,
-        writer.table(("byte", FEATURES), writer.table()),
+        writer.table(("Int8", kind), properties, dimensions),
         None,
-        writer.table(writer.floats([1.0]), writer.floats([0.0])) if task.probabilities else None,
-        writer.tables([labels]),
+        _range(writer, 1.0) if output.scaled else None,
+        labels,
     )
 
 
-class _Writer:
-    """A flatbuffers builder that takes a table's fields in the order of the schema.
+def _content(writer, content):
+    """(which of the union ContentProperties, its table)."""
+    if content == "boxes":
+        order = writer.numbers("Uint32", CORNERS)
+        return BOXES, writer.table(order, ("Int8", BOUNDARIES))
+    if content == "mask":
+        return IMAGE, writer.table(("Int8", GREY))
+    return FEATURES, writer.table()
 
-    A field is an offset (what the other methods give), ("byte", number), or None for absent.
-    """
 
-    def __init__(self, builder):
-        self.builder = builder
-
-    def text(self, text):
-        return self.builder.CreateString(text)
-
-    def floats(self, numbers):
-        self.builder.StartVector(4, len(numbers), 4)
-        for number in reversed(numbers):
-            self.builder.PrependFloat32(number)
-        return self.builder.EndVector()
-
-    def tables(self, offsets):
-        self.builder.StartVector(4, len(offsets), 4)
-        for offset in reversed(offsets):
-            self.builder.PrependUOffsetTRelative(offset)
-        return self.builder.EndVector()
-
-    def table(self, *fields):
-        self.builder.StartObject(len(fields))
-        for slot, field in enumerate(fields):
-            if isinstance(field, tuple):
-                self.builder.PrependInt8Slot(slot, field[1], 0)
-            elif field is not None:
-                self.builder.PrependUOffsetTRelativeSlot(slot, field, 0)
-        return self.builder.EndObject()
+def _range(writer, most):
+    """`Stats`: 0 to `most`."""
+    return writer.table(writer.numbers("Float32", [most]), writer.numbers("Float32", [0.0]))

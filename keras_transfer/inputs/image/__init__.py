@@ -131,6 +131,9 @@ class Image(Modality):
         pixels, shape = load_with_shape(reference, size, how, most, resize_filter)
         return Loaded(pixels, Geometry(*shape, how, size))
 
+    def raw_size(self, reference):
+        return shape_of(reference)[::-1]
+
     def geometry(self, reference, spec):
         return Geometry(*shape_of(reference), spec.settings["resize"], size_in(spec.settings))
 

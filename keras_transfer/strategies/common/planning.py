@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from keras_transfer.backend import precision_and_seed
+from keras_transfer.bases.build import input_spec
 from keras_transfer.data.class_splits import learned_table, with_class_splits
 from keras_transfer.data.dataset import draw_holdout, make_dataset
 from keras_transfer.data.examples import check_skipped, read_examples
@@ -16,7 +17,7 @@ from keras_transfer.features.store import open_store
 from keras_transfer.model.cut import cut
 from keras_transfer.model.factory import build_for
 from keras_transfer.model.trainable import set_trainable
-from keras_transfer.strategies import Facts, find_strategy, settle_strategy
+from keras_transfer.strategies import Facts, find_strategy, settle_config
 from keras_transfer.strategies.common.batch_size import settle_batch_size
 from keras_transfer.strategies.common.hyper_rule import choices
 from keras_transfer.tasks import find_task
@@ -24,14 +25,15 @@ from keras_transfer.tasks import find_task
 MEASURED = 32  # examples to measure on
 
 
-def plan_run(data, config, spec):
+def plan_run(data, config):
     """What the run of `config` on `data` will take, as a dict of numbers and reasons.
 
     No run is begun. Times are from a batch of the examples on this machine as it is now; a
     faster runtime than Keras, and features that are stored already, make them shorter.
     """
     source = read_source(data, config.task, config.modality)
-    config = settle_strategy(config, source)
+    config = settle_config(config, source)
+    spec = input_spec(config)
     source = with_class_splits(source, config)
     source = replace(source, table=learned_table(source.table, config).reset_index(drop=True))
     least, kept = config.LEAST_EXAMPLES, config.kept_classes

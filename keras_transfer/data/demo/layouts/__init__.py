@@ -1,0 +1,6 @@
+"""How the images of the demo lie in a folder, one file for each kind of task: as users have theirs.
+
+`layouts/NAME.py` has `save(folder, row)`, which draws and writes one image, a row of
+`folder.list_images`, and returns what `finish(folder, rows, found)` needs of each for the files
+that stand beside them.
+"""

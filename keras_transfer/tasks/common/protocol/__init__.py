@@ -1,0 +1,1 @@
+"""What a task can do: the parts of `tasks.Task`, with defaults."""
