@@ -18,7 +18,6 @@ SETTINGS = {
     "label smoothing 0.1": {"label_smoothing": 0.1},
     "weight decay 0.01": {"weight_decay": 0.01},
     "L2-SP 0.01": {"l2_sp": 0.01},
-    "stochastic depth 0.2": {"stochastic_depth": 0.2},
     "average of weights 0.99": {"weight_average": 0.99},
     "dropout 0.2": {"dropout": 0.2},
     "mixup 0.2": {"mixup": 0.2},
