@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from keras_transfer.errors import UserError
-from keras_transfer.evaluate.intervals import bootstrap, group_numbers, has_groups
+from keras_transfer.evaluate.intervals import draw_scores, group_numbers, has_groups, percentiles, unbiased
 
 LEAST_PROBABILITY = 1e-7  # the log of less is not taken; what Keras's losses use
 WORST_LOSS = -math.log(LEAST_PROBABILITY)
@@ -31,13 +31,19 @@ class Draws:
             return [None] * np.size(statistic(np.ones((1, 0))))
         return [number(value) for value in np.ravel(statistic(np.ones((1, self.n))))]
 
-    def score(self, statistic):
+    def score(self, statistic, biased=False):
         """A list of {value, low, high}, one a score of the statistic.
 
         The percentile interval of a biased score can miss the score; it is then widened to it.
+
+        Args:
+            biased: whether scores, shares all of them, lie too high or too low in few examples: the
+                interval then also holds what it is without that bias (`intervals.unbiased`).
         """
-        ends = bootstrap(statistic, self.n, self.groups, self.seed)
-        values = self.value(statistic)
+        drawn, units = draw_scores(statistic, self.n, self.groups, self.seed)
+        ends, values = [percentiles(column, units) for column in drawn.T], self.value(statistic)
+        if biased:
+            ends = [unbiased(*each) for each in zip(drawn.T, values, ends, strict=True)]
         return [with_interval(value, *end) for value, end in zip(values, ends, strict=True)]
 
     def units(self, inside):

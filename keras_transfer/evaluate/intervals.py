@@ -120,6 +120,22 @@ def percentiles(scores, units):
     return float(low), float(high)
 
 
+def unbiased(scores, value, ends):
+    """The ends of an interval, wide enough for what they are without the bias of a share.
+
+    Draws lie as far above the score as that lies above the truth, or nearly so: an interval about
+    them is moved back by both (Efron and Tibshirani 1993, chapter 10).
+
+    Args:
+        scores: (draws,), NaN where undefined; value: the score; ends: (low, high).
+    """
+    if value is None or ends[0] is None:
+        return ends
+    both = 2.0 * (float(np.nanmean(scores)) - value)
+    low, high = ends
+    return max(0.0, min(low, low - both)), min(1.0, max(high, high - both))
+
+
 def group_numbers(groups):
     """Group names (n,) -> whole numbers 0, 1, ... (n,); an example without a name stands alone."""
     numbers, known = np.empty(len(groups), dtype=np.int64), {}
