@@ -261,6 +261,18 @@ def predictions_of_files(run, folder):
     return {file.stem: one for file, one in zip(files, found, strict=True)}
 
 
+def test_images_of_one_name_are_drawn_into_files_of_their_own(detector, tmp_path):
+    run, data = detector
+    pixels = Image.open(data / "test0.png")
+    (tmp_path / "photos").mkdir()
+    for name in ("a.png", "a.jpg", "b.png"):
+        pixels.save(tmp_path / "photos" / name)
+    given = ("predict", "--model", run.folder, tmp_path / "photos")
+    assert run_command(*given, "--overlay", tmp_path / "drawn")[0] == 0
+    names = sorted(file.name for file in (tmp_path / "drawn").iterdir())
+    assert names == ["a.jpg.jpg", "a.png.jpg", "b.jpg"]
+
+
 def test_boxes_as_csv_can_be_trained_on(detector, tmp_path):
     run, data = detector
     given = ("predict", "--model", run.folder, data / "test0.png", "--format", "csv")

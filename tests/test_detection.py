@@ -1,22 +1,15 @@
 """Detection: what its loss assigns, what it keeps, how labels become targets and come back."""
 
-import json
 import math
-import shutil
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import keras_transfer as kt
 from keras_transfer.backend import load_keras, load_tensorflow
-from keras_transfer.config import make_config
-from keras_transfer.data.sources.specs import read_source
-from keras_transfer.errors import UserError
 from keras_transfer.evaluate.boxes import best_score, find, overlaps, quality
 from keras_transfer.inputs.image import Geometry
-from keras_transfer.strategies import settle_config
 from keras_transfer.tasks.common.anchors import decode, encode, make_anchors
 from keras_transfer.tasks.common.boxes import (
     Box,
@@ -28,8 +21,6 @@ from keras_transfer.tasks.common.boxes import (
 )
 from keras_transfer.tasks.common.task_aligned import assign, detection_loss
 from keras_transfer.tasks.detection import Detection
-from tests.support.commands import run_command
-from tests.support.dense import QUICK, plant_squares
 
 SIZE = (64, 96)
 ANCHORS = make_anchors(SIZE)
@@ -263,95 +254,6 @@ def test_outputs_become_detections_and_one_of_two_that_overlap_stays():
     assert surer.decode(prediction) == "1 cat"
 
 
-# --- the whole way
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """(the run of two epochs, its data)."""
-    place = tmp_path_factory.mktemp("boxes")
-    data = plant_squares(place / "data", {"train": 8, "val": 4, "test": 4})
-    return kt.transfer(data, out=place / "run", epochs=2, **QUICK), data
-
-
-def test_a_run_on_boxes(trained):
-    run, data = trained
-    assert run.metrics["task"] == "detection"
-    assert run.metrics["classes"] == ["bar", "square"]
-    score = run.metrics["splits"]["test"]
-    assert {"map", "map50", "map75", "recall"} <= set(score)
-    assert 0 <= score["map50"]["value"] <= 1
-    lines = (run.folder / "predictions.jsonl").read_text().splitlines()
-    assert len(lines) == 8
-    assert set(json.loads(lines[0])) == {"path", "split", "label", "predicted", "boxes"}
-    found = run.predict(data / "test0.png")[0]
-    assert set(found) == {"path", "predicted", "boxes"}
-
-
-def test_a_saved_model_asks_keras_for_nothing_of_ours(trained):
-    file = trained[0].folder / "model.keras"
-    model = load_keras().models.load_model(file, compile=False)
-    assert model.input_shape == (None, 64, 64, 3)
-    assert model.output_shape == (None, 84, 4 + 2)
-
-
-@pytest.mark.slow
-def test_eight_images_are_learned_by_heart(tmp_path, real_data):
-    root = real_data("bccd_voc")
-    names = (root / "ImageSets" / "Main" / "train.txt").read_text().split()[:8]
-    frame = voc_frame(root, dict.fromkeys(("train", "val", "test"), names), tmp_path)
-    knobs = {"image_size": 384, "image_width": 512, "epochs": 300, "augment": "none"}
-    run = kt.transfer(frame, out=tmp_path / "run", **{**QUICK, **knobs})
-    assert run.metrics["splits"]["test"]["n"] == 8
-    assert run.metrics["splits"]["test"]["map50"]["value"] >= 0.95
-
-
-def voc_frame(root, splits, place):
-    """A table of the boxes of a VOC folder; each split has images of its own, copied to `place`."""
-    import pandas as pd
-
-    from keras_transfer.data.sources.annotations.voc import _boxes
-
-    rows = [
-        {
-            "path": shutil.copy(root / "JPEGImages" / f"{name}.jpg", place / f"{split}_{name}.jpg"),
-            "split": split,
-            **dict(zip(("label", "xmin", "ymin", "xmax", "ymax"), (label, *corners), strict=True)),
-        }
-        for split, names in splits.items()
-        for name in names
-        for label, corners in _boxes(root / "Annotations" / f"{name}.xml")
-    ]
-    return pd.DataFrame(rows)
-
-
-@pytest.mark.parametrize(
-    ("knobs", "reason"),
-    [
-        ({"mixup": 0.2, "strategy": "fine_tuning"}, "--mixup has no meaning"),
-        ({"hidden_units": (8,)}, "--hidden-units has no meaning"),
-        ({"pooling": "max"}, "--pooling has no meaning"),
-        ({"class_weight": "balanced"}, "--class-weight has no meaning"),
-        ({"augment": "crop"}, "such views are not for"),
-        ({"base": "conv4"}, "has no stage at stride 32"),
-        ({"strategy": "few_shot"}, "few_shot"),
-    ],
-)
-def test_settings_without_a_meaning_are_refused(tmp_path, knobs, reason):
-    data = plant_squares(tmp_path / "data", {"train": 4, "val": 2, "test": 2})
-    with pytest.raises(UserError, match=reason):
-        kt.transfer(data, out=tmp_path / "run", **QUICK, **knobs)
-    assert not (tmp_path / "run").exists()
-
-
-def test_without_any_box_there_is_nothing_to_learn(tmp_path):
-    data = plant_squares(tmp_path / "data", {"train": 2, "val": 1})
-    text = "path,label,xmin,ymin,xmax,ymax\ntrain0.png,,,,,\ntrain1.png,,,,,\n"
-    (data / "metadata.csv").write_text(text)
-    with pytest.raises(UserError, match="no boxes in the training images"):
-        kt.transfer(data, out=tmp_path / "run", **QUICK)
-
-
 @given(
     st.lists(
         st.builds(
@@ -365,30 +267,3 @@ def test_without_any_box_there_is_nothing_to_learn(tmp_path):
 )
 def test_boxes_as_text_are_read_again(boxes):
     assert read_box_texts(box_texts(boxes)) == tuple(boxes)
-
-
-def test_small_objects_are_warned_of(tmp_path, capsys):
-    data = plant_squares(tmp_path / "data", {"train": 6, "val": 2, "test": 2}, size=256)
-    kt.transfer(data, out=tmp_path / "run", epochs=1, **{**QUICK, "quiet": False})
-    assert "of the objects are under 8 x 8 pixels" in capsys.readouterr().err
-
-
-def test_a_task_says_which_size_it_prefers(tmp_path):
-    data = plant_squares(tmp_path / "data", {"train": 4, "val": 2, "test": 2})
-    source = read_source(data)
-    assert settle_config(make_config(), source).image_size == 320
-    assert settle_config(make_config(image_size=64), source).image_size == 64
-
-
-@pytest.mark.parametrize(
-    ("verb", "reason"),
-    [
-        (("choose", "--data", "{data}"), "choose compares heads on pooled features"),
-        (("adapt", "--model", "{run}", "--data", "{data}"), "adapt learns classes of whole"),
-    ],
-)
-def test_verbs_for_whole_examples_are_refused(trained, verb, reason):
-    run, data = trained
-    code, _, err = run_command(*(word.format(data=data, run=run.folder) for word in verb))
-    assert code == 2
-    assert reason in err

@@ -1,7 +1,7 @@
 """Mean average precision of detections as COCO defines it, with intervals over images.
 
-pycocotools says which detection found which object, once; a bootstrap weighs the images anew. Of few
-images mean average precision is too high: it takes the highest precision at each recall.
+pycocotools says which detection found which object, once; a bootstrap weighs the images anew. Mean
+average precision is too high in few images: it takes the highest precision at each recall.
 """
 
 import contextlib

@@ -10,7 +10,13 @@ import math
 import numpy as np
 
 from keras_transfer.errors import UserError
-from keras_transfer.evaluate.intervals import draw_scores, group_numbers, has_groups, percentiles, unbiased
+from keras_transfer.evaluate.intervals import (
+    draw_scores,
+    group_numbers,
+    has_groups,
+    percentiles,
+    unbiased,
+)
 
 LEAST_PROBABILITY = 1e-7  # the log of less is not taken; what Keras's losses use
 WORST_LOSS = -math.log(LEAST_PROBABILITY)

@@ -97,7 +97,7 @@ def export_table(certificate):
     table = Table(box=None, pad_edge=False, header_style="bold")
     task = certificate.get("task")
     name = find_task(task).headline if task else "score"
-    for column in ("exports/", "MiB", name, "agrees", "apart", "from files", "ms", ""):
+    for column in ("exports/", "MiB", spaced(name), "agrees", "apart", "from files", "ms", ""):
         table.add_column(column, justify="left" if column in ("exports/", "") else "right")
     if "model" in certificate:
         own = certificate["model"]

@@ -1,6 +1,7 @@
 """Predictions drawn: images with boxes or classes in them, and masks, a file for each example."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -36,17 +37,24 @@ class DrawnFiles:
                 self._folders[flag] = Path(folder)
         files = [os.path.abspath(file) for file in find_examples(paths, self._modality)]
         self._root = os.path.commonpath([os.path.dirname(file) for file in files])
+        self._stems = Counter(os.path.splitext(file)[0] for file in files)
 
     def __call__(self, file, prediction, geometry):
         """Write what is wanted of one file."""
-        below = Path(os.path.relpath(os.path.abspath(file), self._root))
+        below = self._below(os.path.abspath(file))
         if "--overlay" in self._folders:
             pixels = self._modality.load_whole(str(file), self._inputs).arrays
             drawn = self._task.draw(np.asarray(pixels), prediction, geometry)
-            _save(drawn, None, self._folders["--overlay"] / below.with_suffix(".jpg"))
+            _save(drawn, None, self._folders["--overlay"] / f"{below}.jpg")
         if "--masks" in self._folders:
             numbers, colours = self._task.mask(prediction, geometry)
-            _save(numbers, colours, self._folders["--masks"] / below.with_suffix(".png"))
+            _save(numbers, colours, self._folders["--masks"] / f"{below}.png")
+
+    def _below(self, file):
+        """Where an example's files lie in a folder, without their ending: as it does itself. Of two
+        that differ in their endings alone, with these."""
+        stem = os.path.splitext(file)[0]
+        return os.path.relpath(file if self._stems[stem] > 1 else stem, self._root)
 
 
 def _check(flag, folder, possible, task):
