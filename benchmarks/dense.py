@@ -1,4 +1,4 @@
-"""Detection and segmentation on real sets: scores, CPU seconds, what exported files lose.
+"""Detection and segmentation on real sets: scores and CPU seconds.
 
     python benchmarks/dense.py --sets bccd_voc camvid --seeds 0 1 2
 
@@ -9,6 +9,7 @@ Finished runs are kept in results/dense.json, so an interrupted benchmark goes o
 
 import dataclasses
 import statistics
+import tempfile
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,8 +34,8 @@ class Arguments:
     seeds: tuple[int, ...] = (0, 1, 2)
     split: Literal["val", "test"] = "val"
     """Whose scores are kept."""
-    exports: tuple[str, ...] = ()
-    """Formats to write and hold against the model, after the clock has stopped for training."""
+    folder: str | None = None
+    """Where the runs are kept, for `dense_files.py`; by default they are not."""
     results: str = "dense"
     """The file under benchmarks/results, without its ending."""
 
@@ -42,16 +43,22 @@ class Arguments:
 def main():
     asked = tyro.cli(Arguments)
     found = kept(asked.results).get("found", {})
+    with tempfile.TemporaryDirectory() as place:
+        measure(asked, found, asked.folder or place)
+    print(table(asked, found))
+
+
+def measure(asked, found, folder):
+    """Put what is missing into `found`, and keep it."""
     for seed in asked.seeds:
         for name in asked.sets:
             for strategy in asked.strategies:
                 key = f"{asked.split} {name} {strategy} {seed}"
                 if key not in found:
-                    given = (name, strategy, seed, asked.split, ",".join(asked.exports))
-                    found[key] = timed("dense_run.py", *given)
+                    place = f"{folder}/{name}-{strategy}-{seed}"
+                    found[key] = timed("dense_run.py", name, strategy, seed, asked.split, place)
                     content = {"asked": dataclasses.asdict(asked), "found": found}
                     keep(asked.results, content, show=False)
-    print(table(asked, found))
 
 
 def table(asked, found):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_transfer.export.certificate.evaluation_set import draw_evaluation_set
-from keras_transfer.export.certificate.non_inferiority import compare, judge_file
+from keras_transfer.export.certificate.non_inferiority import compare, hold_headline, judge_file
 from keras_transfer.tasks import find_task, load_task
 from tests.support.tiny import spec
 from tests.test_strategies import tiny_dataset
@@ -114,6 +114,18 @@ def test_what_has_no_spread_is_compared_all_the_same():
         assert verdict.passed
         assert np.isfinite(verdict.p_value)
         assert not judge_file(task, numbers, numbers, numbers + 5, 0.01).passed
+
+
+def test_a_loss_of_the_leading_score_has_to_be_more_than_chance():
+    clear, unclear = (judged(*worse_by(count, of=2000)) for count in (8, 3))  # p = 0.004, 0.125
+    assert clear.passed
+    assert unclear.passed
+    assert hold_headline(clear, "map50", 0.02, 0.02) == clear
+    failed = hold_headline(clear, "map50", 0.03, 0.02)
+    assert (failed.passed, failed.conclusive) == (False, True)
+    assert "loses 0.030 of map50, more than 0.02 and than chance" in failed.reason
+    known = hold_headline(unclear, "map50", 0.03, 0.02)
+    assert (known.passed, known.conclusive) == (True, False)
 
 
 def test_numbers_agree_in_units_of_the_labels():

@@ -11,6 +11,7 @@ from PIL import Image
 from keras_transfer.backend import load_keras, load_tensorflow
 from keras_transfer.bases.build import build_base
 from keras_transfer.bases.table import BASES
+from keras_transfer.bases.taps import nearest_stride, tap_layers
 from keras_transfer.config import make_config
 from keras_transfer.data import examples as data_examples
 from keras_transfer.data.raw_inputs import RawInputs
@@ -21,7 +22,6 @@ from keras_transfer.features.store import FeatureStore
 from keras_transfer.inputs.image import MODALITY, Geometry, augmentation
 from keras_transfer.inputs.image.resizing import RESIZES, resize_pixels
 from keras_transfer.model.cut import cut
-from keras_transfer.model.taps import nearest_stride, tap_layers
 from keras_transfer.model.trainable import set_trainable
 from keras_transfer.runtimes.batching import BATCH_SIZE
 from keras_transfer.runtimes.postprocessed import Postprocessed
@@ -70,6 +70,21 @@ def test_a_base_without_such_stages_is_refused():
 def test_strides_are_found_where_borders_are_lost(power, rows, lost):
     stride = 2**power
     assert nearest_stride(stride * rows, rows - lost) == stride
+
+
+def test_a_run_that_ends_at_its_taps_begins_another(tmp_path):
+    model, taps = pyramid_model("efficientnet_lite0")
+    model.save(tmp_path / "model.keras")  # a run folder
+    body = build_base("efficientnet_lite0", 64, tmp_path, strides=(8, 16, 32))
+    for name in taps:
+        for ours, theirs in zip(
+            body.get_layer(name).get_weights(), model.get_layer(name).get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(UserError, match="differ first at the layer top_conv"):
+        build_base("efficientnet_lite0", 64, tmp_path)
+    with pytest.raises(UserError, match="differ first"):  # of another base, as before
+        build_base("efficientnet_lite1", 64, tmp_path, strides=(8, 16, 32))
 
 
 # --- a cut of several tensors

@@ -9,6 +9,7 @@ from keras_transfer.bases.efficientnet_lite import SCALES, build_efficientnet_li
 from keras_transfer.bases.names import class_names, flat_operations, fresh_names
 from keras_transfer.bases.scaling import scale_pixels
 from keras_transfer.bases.table import Base, find_base
+from keras_transfer.bases.taps import tap_layers
 from keras_transfer.bases.weights import download_imagenet, load_bundled, load_path
 from keras_transfer.errors import UserError
 from keras_transfer.inputs import find_modality
@@ -27,7 +28,7 @@ OWN = {
 } | {"Conv4": (build_conv4, conv4_features)}
 
 
-def build_base(name, image_size=None, weights="auto", inputs=None):
+def build_base(name, image_size=None, weights="auto", inputs=None, strides=()):
     """The base `name` as a flat `keras.Model` from raw RGB pixels to its last feature map.
 
     Args:
@@ -38,6 +39,8 @@ def build_base(name, image_size=None, weights="auto", inputs=None):
             nobody publishes any), imagenet, none (random), or a path: .weights.h5, .h5, .keras, or
             a run folder.
         inputs: InputSpec of what goes in, in place of `image_size`.
+        strides: of the feature maps that are wanted, where it is not the last one: a file need not
+            hold what comes after them.
 
     Returns:
         pixels (batch, height, width, 3) float32 in 0..255 -> (batch, rows, columns,
@@ -67,8 +70,16 @@ def build_base(name, image_size=None, weights="auto", inputs=None):
         bare = _build_application(base, name, size, weights, scale_pixels(pixels, base.scaling))
         return _renamed(pixels, bare, name)
     bare = _build_application(base, name, size, weights if named else "none")
-    trained = None if named else load_path(bare, name, weights)
+    wanted = None if named or not strides else _wanted_layers(bare, name, size, strides)
+    trained = None if named else load_path(bare, name, weights, wanted)
     return flatten(bare, name, size, trained or base.scaling)
+
+
+def _wanted_layers(bare, name, size, strides):
+    """The names of the layers up to the feature maps at `strides`."""
+    body = flatten(bare, name, size, find_base(name).scaling)
+    names = [layer.name for layer in body.layers]
+    return set(names[: 1 + max(map(names.index, tap_layers(body, strides).values()))])
 
 
 def _build_application(base, name, size, weights, scaled=None):

@@ -76,11 +76,12 @@ def weights_fingerprint(model):
     return digest.hexdigest()
 
 
-def load_path(bare, name, path):
+def load_path(bare, name, path, wanted=None):
     """Put the weights that `path` holds into the bare network `bare` of the base `name`.
 
     Args:
         path: .weights.h5, .h5 (legacy, with or without top), .keras, or a run folder.
+        wanted: names, in a fresh session, of the layers that a file has to hold, if not all.
 
     Returns:
         the key of SCALINGS that the file was trained with, where the file says so; else None.
@@ -89,7 +90,7 @@ def load_path(bare, name, path):
         UserError: no such file, not a file of weights, or one that does not fit.
     """
     path = find_weight_file(path)
-    targets = find_targets(bare)
+    targets = [one for one in find_targets(bare) if wanted is None or one.name in wanted]
     with open_weights(path) as entries:
         entries, statistics = split_statistics(entries)
         for target, entry in zip(targets, match(entries, targets, name, path), strict=True):

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from keras_transfer.backend import load_keras
 from keras_transfer.bases.build import build_base
+from keras_transfer.bases.taps import tap_layers
 from keras_transfer.config import base_name
 from keras_transfer.errors import UserError
-from keras_transfer.model.taps import tap_layers
 from keras_transfer.tasks import HeadSettings, find_task
 
 
@@ -48,7 +48,7 @@ def build_model(
     keras = load_keras()
     if isinstance(task, str):
         task = find_task(task).from_outputs(_unnamed(outputs))
-    body = build_base(base, image_size, weights, inputs)
+    body = build_base(base, image_size, weights, inputs, task.taps)
     taps = list(tap_layers(body, task.taps).values()) if task.taps else []
     tensors = [body.get_layer(name).output for name in taps] or [body.output]
     outputs = task.build_head(tensors, HeadSettings(pooling, tuple(hidden_units), dropout))

@@ -110,10 +110,11 @@ def find_strategy(name):
 
 def settle_config(config, source):
     """The TrainConfig for the labels of a `data.sources.specs.Source`: auto becomes a strategy, and
-    what the task prefers of its inputs is taken where the user says nothing."""
+    what the source and the task prefer of the inputs is taken where the user says nothing."""
     settle, task = getattr(find_strategy(config.strategy), "settle", None), find_task(source.task)
     config = settle(config, source.table, task) if settle else config
-    unsaid = {k: v for k, v in task.preferred_inputs.items() if getattr(config, k, v) is None}
+    preferred = {**task.preferred_inputs, **source.preferred_inputs}
+    unsaid = {k: v for k, v in preferred.items() if getattr(config, k, v) is None}
     return replace(config, **unsaid) if unsaid else config
 
 

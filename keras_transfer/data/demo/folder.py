@@ -43,6 +43,11 @@ def demo_folder(per_kind=PER_KIND, layout="classes"):
     return folder
 
 
+def preferred_inputs(layout):
+    """Settings of the inputs with which such a set is learned in a minute or two."""
+    return find_in(LAYOUTS, "demo", layout).PREFERRED_INPUTS
+
+
 def list_images(per_kind=PER_KIND):
     """Path, kind, split, seed and size of each image of the set, without drawing any."""
     rows = []

@@ -2,7 +2,7 @@
 
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,6 +39,7 @@ class Source:
     task: str  # what its labels are: asked for, or read off them
     notes: tuple[str, ...] = ()  # what the person should know of how it was read
     numbers: tuple[str, ...] = ()  # NAMEs of label_NAME columns, for several numbers
+    preferred_inputs: dict = field(default_factory=dict)  # before those of the task
 
 
 class Wanted(NamedTuple):
@@ -169,14 +170,16 @@ def is_demo(spec):
 
 
 def _read_demo(spec, wanted):
-    from keras_transfer.data.demo.folder import demo_folder
+    from keras_transfer.data.demo.folder import demo_folder, preferred_inputs
 
     layout = spec.partition(":")[2] or "classes"
     folder, name = Path(demo_folder(layout=layout)), safe_name(spec)
     if (folder / "metadata.csv").exists():
-        return _read_tables({folder / "metadata.csv": ""}, folder, wanted, name, kind="demo")
-    annotated = find_annotations(folder, ())
-    return replace(_read_annotations(folder, annotated(wanted.modality), wanted), name=name)
+        source = _read_tables({folder / "metadata.csv": ""}, folder, wanted, name, kind="demo")
+    else:
+        annotated = find_annotations(folder, ())(wanted.modality)
+        source = replace(_read_annotations(folder, annotated, wanted), name=name)
+    return replace(source, preferred_inputs=preferred_inputs(layout))
 
 
 def _read_tfds(name, wanted):

@@ -98,6 +98,23 @@ def judge_file(task, targets, expected, found, max_drop, groups=None):
     return Verdict(passed, conclusive, reason, drop, limit, p_value, needed)
 
 
+def hold_headline(verdict, name, lost, allowed):
+    """The Verdict on a file that also loses so much of the score of the whole set.
+
+    That score says little of a few examples: a file fails where the scores of single examples say
+    that it is worse by more than chance.
+
+    Args:
+        name: of the score; lost: of the model's less the file's; allowed: how much it may lose.
+    """
+    if lost <= allowed or not verdict.passed:
+        return verdict
+    worse = verdict.drop > 0 and verdict.p_value < CHANCE
+    reason = f"loses {lost:.3f} of {name}, more than {allowed:g}"
+    reason += f" and than chance (p = {verdict.p_value:.2g})" if worse else "; it may be chance"
+    return verdict._replace(passed=not worse, conclusive=worse, reason=reason)
+
+
 class _Losses:
     """What each example, or each group of them, loses: (n,), and what that tells."""
 

@@ -61,7 +61,7 @@ def write_exports(model, spec, folder, names, inputs, evaluation_set=None, max_d
 def _examine(examiner, folder, name, exported, report):
     """The entry of one file, its golden predictions kept; failures are reported."""
     path = report.pop("path")
-    entry = examiner.examine(path, exported)
+    entry = examiner.examine(path, exported, find_format(name).exact)
     keep_golden(examiner, folder, name, exported)
     entry |= report
     if not entry["passed"]:

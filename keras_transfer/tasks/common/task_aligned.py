@@ -49,12 +49,23 @@ def detection_loss(targets, outputs, anchors, size, classes):
     chosen, strength = assign(scores, boxes, middles, numbers, wanted)
     one_hot = ops.one_hot(ops.take_along_axis(numbers, chosen, axis=1), classes)
     target_scores = ops.stop_gradient(one_hot * strength[..., None])
-    own = ops.stop_gradient(ops.take_along_axis(wanted, chosen[..., None], axis=1))
+    own = ops.stop_gradient(_rows(wanted, chosen))
     entropy = -(target_scores * ops.log(scores) + (1.0 - target_scores) * ops.log(1.0 - scores))
     apart = (1.0 - _ciou(boxes, own)) * strength
     loss = SCORE_WEIGHT * ops.sum(entropy, axis=(1, 2)) + BOX_WEIGHT * ops.sum(apart, axis=1)
     total = ops.maximum(ops.sum(strength), 1.0)
     return loss * ops.cast(ops.shape(loss)[0], "float32") / total
+
+
+def _rows(boxes, chosen):
+    """Of boxes (b, m, 4) those at `chosen` (b, n): (b, n, 4).
+
+    Keras's take_along_axis turns indices of int64 about, at which oneDNN writes an error line.
+    """
+    ops = load_keras().ops
+    count, most = ops.shape(boxes)[0], ops.shape(boxes)[1]
+    first = ops.cast(ops.arange(count) * most, "int32")
+    return ops.take(ops.reshape(boxes, (-1, 4)), chosen + first[:, None], axis=0)
 
 
 def assign(scores, boxes, middles, numbers, wanted):

@@ -3,6 +3,8 @@
 from keras_transfer.data.demo.drawing import draw_image
 from keras_transfer.data.demo.layouts.common.files import write_image, write_table
 
+PREFERRED_INPUTS = {}
+
 
 def save(folder, row):
     path, kind, _, seed, size = row

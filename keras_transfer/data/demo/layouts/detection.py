@@ -4,6 +4,8 @@ from keras_transfer.data.demo.drawing import draw_with_mask
 from keras_transfer.data.demo.layouts.common.files import write_image, write_table
 from keras_transfer.data.demo.masks import boxes_in
 
+PREFERRED_INPUTS = {"image_size": 224}
+
 
 def save(folder, row):
     path, kind, _, seed, size = row

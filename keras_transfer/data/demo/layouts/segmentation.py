@@ -7,6 +7,7 @@ from keras_transfer.data.demo.drawing import draw_with_mask
 from keras_transfer.data.demo.layouts.common.files import write_image
 
 GOOD = "good"
+PREFERRED_INPUTS = {"image_size": 192}
 NAMES = (GOOD, *(kind for kind in DEFECTS if kind != GOOD))
 
 

@@ -1,0 +1,85 @@
+"""A head on a frozen pyramid: epochs from stored maps against epochs that run the base.
+
+    python benchmarks/dense_store.py
+
+Both are our own loop with the same seed and views, on the train split of real sets: epochs 2 to
+--epochs of one training, once the maps of all views are stored. What storing them costs is in a
+column of its own.
+"""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import tyro
+from dense import SETS
+from measuring import IMAGES, keep, median, ratio
+
+from keras_transfer.backend import set_seed
+from keras_transfer.config import make_config
+from keras_transfer.data.dataset import read_dataset
+from keras_transfer.data.raw_inputs import RawInputs
+from keras_transfer.data.sources.specs import read_source
+from keras_transfer.features.store import FeatureStore
+from keras_transfer.model.cut import cut
+from keras_transfer.model.factory import build_for
+from keras_transfer.model.trainable import set_trainable
+from keras_transfer.strategies.common.gradient import Schedule, train_by_gradient
+from keras_transfer.strategies.common.inputs import StoredInputs, views_of
+from keras_transfer.train import check
+
+NOBODY = np.array([], np.int64)
+VIEWS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """Measure epochs 2 to --epochs on each set."""
+
+    sets: tuple[str, ...] = tuple(SETS)
+    epochs: int = 10
+    images: int = 96
+    """Of the train split, the first so many."""
+    runs: int = 5
+
+
+def main():
+    asked = tyro.cli(Arguments)
+    keep("dense_store", {name: measure(name, asked) for name in asked.sets})
+
+
+def measure(name, asked):
+    config = make_config(data=str(IMAGES / name), augment="light", batch_size=8, **SETS[name][0])
+    dataset = read_dataset(read_source(config.data, config.task, config.modality), check(config), config)
+    running, stored, storing = [], [], []
+    for _ in range(asked.runs):
+        running.append(train(dataset, config, asked, stored=False)[0])
+        seconds, extracted = train(dataset, config, asked, stored=True)
+        stored.append(seconds)
+        storing.append(extracted)
+    return {
+        "epochs 2 on, base run / stored": ratio(running, stored),
+        "seconds, base run": median(running),
+        "seconds, stored": median(stored),
+        "seconds to store": median(storing),
+    }
+
+
+def train(dataset, config, asked, stored):
+    """(seconds of epochs 2 on, seconds that storing took)."""
+    set_seed(0)
+    model, views = build_for(dataset, config), views_of("light", config, VIEWS, dataset.task.turned)
+    set_trainable(model, "none")
+    fit, begun = dataset.indices("train")[: asked.images], time.monotonic()
+    if stored:
+        prefix, network = cut(model)
+        fetch = StoredInputs(prefix, dataset, FeatureStore(), fit, views, fit)
+    else:
+        network, fetch = model, RawInputs(dataset.examples, views)
+    extracted, plan = time.monotonic() - begun, Schedule(asked.epochs, 1e-4, batch_size=8)
+    history, _ = train_by_gradient(network, fetch, dataset, fit, NOBODY, config, plan, "training")
+    return history[-1]["seconds"] - history[0]["seconds"], extracted
+
+
+if __name__ == "__main__":
+    main()
