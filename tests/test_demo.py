@@ -7,18 +7,22 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from keras_transfer.config import make_config
 from keras_transfer.data.demo import folder as demo
 from keras_transfer.data.demo.defects import DEFECTS
 from keras_transfer.data.demo.drawing import draw_image
 from keras_transfer.data.demo.layouts import classes
 from keras_transfer.data.demo.materials import MATERIALS
+from keras_transfer.data.sources.specs import read_source
 from keras_transfer.errors import UserError
+from keras_transfer.strategies import settle_config
 
 FEW = 3  # images a kind: two train, one val
 ROOT = Path(__file__).resolve().parent.parent
@@ -205,3 +209,11 @@ def test_boxes_of_the_demo_lie_about_what_its_masks_show():
             assert edge.any()
         image = masks / "images" / row["split"] / f"{name}.jpg"
         assert image.read_bytes() == (boxes / row["file_name"]).read_bytes()
+
+
+@pytest.mark.parametrize("layout", ["detection", "segmentation"])
+def test_a_demo_says_which_size_it_is_quick_at(layout, monkeypatch):
+    monkeypatch.setattr(demo.demo_folder, "__defaults__", (FEW, "classes"))
+    source, config = read_source(f"demo:{layout}"), make_config()
+    assert settle_config(config, source).image_size == demo.preferred_inputs(layout)["image_size"]
+    assert settle_config(replace(config, image_size=64), source).image_size == 64

@@ -182,7 +182,7 @@ def _best_share(network, fetch, dataset, config, start):
     _interpolate(network, start, tuned, share)
     losses = ", ".join(f"{share:.0%} {tried[share].loss:.4f}" for share in SHARES)
     progress.say(
-        f"keeping {share:.0%} of the tuning; squared error on the {len(select)} examples of the "
+        f"keeping {share:.0%} of the tuning; error on the {len(select)} examples of the "
         f"holdout, by share: {losses}"
     )
     return share, tried[share], predictions[share]

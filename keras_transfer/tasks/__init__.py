@@ -39,6 +39,8 @@ class Task(LabelReading, Training, Scoring, Showing, Exporting):
     shown_scores: ClassVar[tuple[str, ...]] = ()  # what else a table shows, at most three
     output_names: ClassVar[tuple[str, ...]]  # of the model's outputs in exported files
     taps: ClassVar[tuple[int, ...]] = ()  # strides of the feature maps that the head wants
+    head_steps: ClassVar[int] = 1000  # at least, to train a head on such maps ...
+    head_rate: ClassVar[float] = 2e-3  # ... and its learning rate at the highest
     columns: ClassVar[tuple[str, ...]] = ()  # of a table, in place of `label`; rows then add up
     precedence: ClassVar[int] = 0  # of several tasks that fit some labels the highest is taken
     solver: ClassVar[str | None] = None  # of an exact linear head, in strategies.common.solvers

@@ -53,6 +53,7 @@ class Detection(DetectionFiles, DetectionScoring, DetectionShowing, Task):
     shown_scores = ("map", "map75", "recall")
     columns = COLUMNS
     taps = STRIDES
+    kept_share = 1.0
     precedence = 3
     tabular = False
     turned = False  # the box about something that was turned is not known

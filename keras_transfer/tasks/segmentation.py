@@ -54,6 +54,9 @@ class Segmentation(SegmentationShowing, Task):
     output_names = ("probabilities",)
     columns = ("mask",)
     taps = STRIDES
+    head_steps = 600
+    head_rate = 1e-2
+    kept_share = 1.0
     precedence = 3
     tabular = False
     needs_geometry = True

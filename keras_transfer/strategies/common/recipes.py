@@ -21,7 +21,8 @@ BATCH_SIZE = 32
 SMALL_SET = 1000  # training examples; fewer are tuned on in batches so small ...
 SMALL_BATCH = 8
 SMALL_STEPS = 240  # ... and at least so many steps: as good as 180 of 32, for half the work
-DENSE_STEPS = 1000  # of a head with a pyramid; it begins with nothing
+DENSE_EPOCHS = 20  # at least, of a head with a pyramid: it begins with nothing
+DENSE_STEPS = 500  # of tuning below it
 DENSE_VIEWS = 8  # each is a run of the base over all examples
 DENSE_JUDGED = 4
 FEW = 20  # training examples a class; with fewer tuning a base brought nothing (docs/results.md)
@@ -77,17 +78,22 @@ def hidden_head(examples, batch_size=None):
     return Recipe(_enough_epochs(examples, size, 50), 1e-3, "none", 8, batch_size=size)
 
 
-def dense_head(examples, batch_size=None):
-    """A head of targets inside an example, on stored maps of several stages."""
+def dense_head(task, examples, batch_size=None):
+    """A head of targets inside an example, on stored maps of several stages.
+
+    Args:
+        task: says how many steps such a head wants, and at which rate.
+    """
     size = batch_size or SMALL_BATCH
-    epochs = _enough_epochs(examples, size, 12, DENSE_STEPS)
-    return Recipe(epochs, 2e-3, "light", None, min(DENSE_VIEWS, epochs), size, DENSE_JUDGED)
+    epochs = _enough_epochs(examples, size, DENSE_EPOCHS, task.head_steps)
+    views = min(DENSE_VIEWS, epochs)
+    return Recipe(epochs, task.head_rate, "light", None, views, size, DENSE_JUDGED)
 
 
 def dense_tuning(examples, batch_size=None):
     """Part of a base below such a head."""
     size = batch_size or SMALL_BATCH
-    epochs = _enough_epochs(examples, size, 6, DENSE_STEPS // 2)
+    epochs = _enough_epochs(examples, size, 6, DENSE_STEPS)
     return Recipe(epochs, 5e-4, "light", None, MOST_VIEWS, size, DENSE_JUDGED)
 
 
