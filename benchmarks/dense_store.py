@@ -50,7 +50,9 @@ def main():
 
 def measure(name, asked):
     config = make_config(data=str(IMAGES / name), augment="light", batch_size=8, **SETS[name][0])
-    dataset = read_dataset(read_source(config.data, config.task, config.modality), check(config), config)
+    dataset = read_dataset(
+        read_source(config.data, config.task, config.modality), check(config), config
+    )
     running, stored, storing = [], [], []
     for _ in range(asked.runs):
         running.append(train(dataset, config, asked, stored=False)[0])
