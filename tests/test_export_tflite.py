@@ -1,4 +1,4 @@
-"""TFLite files hold their names, take any batch, and are of built-in operations alone."""
+"""TFLite files hold their names, have no free shape, and are of built-in operations alone."""
 
 import os
 import zipfile
@@ -18,6 +18,7 @@ from keras_transfer.runtimes.conversion import convert
 from tests.support.tiny import (
     NAMES,
     SIZE,
+    export_model,
     images,
     liven,
     predict_file,
@@ -27,7 +28,7 @@ from tests.support.tiny import (
 )
 
 
-def test_the_tflite_file_takes_any_batch_and_holds_the_names(exported):
+def test_the_tflite_file_predicts_for_many_and_holds_the_names(exported):
     model, folder = exported
     path, pixels = folder / "model.tflite", images(FILE_BATCH_SIZE + 2)
     expected = predictions(model, pixels)
@@ -42,10 +43,24 @@ def test_the_tflite_file_takes_any_batch_and_holds_the_names(exported):
     interpreter = Interpreter(str(path))
     (source,) = interpreter.get_input_details()
     assert source["dtype"] == np.float32
-    assert source["shape_signature"].tolist() == [-1, SIZE, SIZE, 3]
+    assert source["shape_signature"].tolist() == [1, SIZE, SIZE, 3]
     signature = interpreter.get_signature_runner("serving_default")
     served = signature(pixels=pixels[:1].astype(np.float32))["probabilities"]
     np.testing.assert_allclose(served, expected[:1], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["", "-float16", "-dynamic", "-int8"])
+def test_no_shape_in_a_file_is_free(exported, tmp_path, kind):
+    """LiteRT.js (2.5.3) refuses a file whose batch is."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    model, pixels = exported[0], images(8)
+    given = (spec(), pixels, predictions(model, pixels), lambda: pixels)
+    export_model(model, f"tflite{kind}", tmp_path, *given)
+    interpreter = Interpreter(str(tmp_path / f"model{kind}.tflite"))
+    interpreter.allocate_tensors()
+    shapes = [list(one["shape_signature"]) for one in interpreter.get_tensor_details()]
+    assert all(side > 0 for shape in shapes for side in shape)
 
 
 def test_equal_models_are_equal_files(tmp_path):

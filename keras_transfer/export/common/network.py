@@ -34,17 +34,27 @@ class Network:
             self._forms[form] = self if same else Network(self.model, spec)
         return self._forms[form]
 
-    def trace(self, any_size=False):
-        """The TensorFlow function of a file: inputs -> {output name: outputs}."""
+    def trace(self, any_size=False, one_by_one=False):
+        """The TensorFlow function of a file: inputs -> {output name: outputs}.
+
+        Args:
+            one_by_one: of one example at a time, as phones have it.
+        """
         task = self.task
-        network, batch = task.export_model(self.model), 1 if task.one_by_one else None
+        network, batch = task.export_model(self.model), 1 if one_by_one else None
         return trace(network, task.output_names, any_size, task.finish_in_graph, batch)
 
     @cached_property
     def traced(self):
         """The same for the model's own size."""
         require_tensorflow()
-        return self.trace()
+        return self.trace(one_by_one=self.task.one_by_one)
+
+    @cached_property
+    def traced_one_by_one(self):
+        """The same for phones: LiteRT.js refuses a file whose batch is free."""
+        require_tensorflow()
+        return self.traced if self.task.one_by_one else self.trace(one_by_one=True)
 
     @cached_property
     def runtime(self):

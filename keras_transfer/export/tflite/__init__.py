@@ -19,8 +19,7 @@ from keras_transfer.tasks.common.protocol.exporting import POSTPROCESSED
 def write(network, path, sample=None, numbers="float32", any_size=False):
     """Write a network as one TFLite file of built-in operations.
 
-    Inputs as the network takes them (images: `pixels`, float32 (1, s, s, 3), RGB 0..255); the batch
-    may be resized. Outputs by their names: float32. Names, what the predictions mean and the
+    Inputs as the network takes them (images: `pixels`, float32 (1, s, s, 3), RGB 0..255). Outputs by their names: float32. Names, what the predictions mean and the
     metadata of MediaPipe Tasks are inside (`metadata`). Equal models give equal files.
 
     Args:
@@ -36,10 +35,11 @@ def write(network, path, sample=None, numbers="float32", any_size=False):
         UserError: another backend than TensorFlow, an operation that TFLite lacks (named).
     """
     require_tensorflow()
-    traced = network.traced
     if any_size:
         network.modality.check_any_size(network.spec.inputs)
-        traced = network.trace(any_size)
+        traced = network.trace(any_size, one_by_one=True)
+    else:
+        traced = network.traced_one_by_one
     settings = _dynamic if numbers == "dynamic" else None
     data = convert_traced(traced, network.model.weights, settings)
     data = to_float16_weights(data) if numbers == "float16" else data

@@ -183,10 +183,14 @@ class Quantiser:
             def settings(tf, converter):
                 set_int8(tf, converter, examples, recipe.activations)
 
-            return convert_traced(self.network.traced, self.network.model.weights, settings)
+            return convert_traced(
+                self.network.traced_one_by_one, self.network.model.weights, settings
+            )
         if recipe.calibrated not in self._calibrated:
             self._calibrated[recipe.calibrated] = None  # where it fails, it is not tried again
-            network = Calibrated(self.network.traced, self.network.model.weights, examples)
+            network = Calibrated(
+                self.network.traced_one_by_one, self.network.model.weights, examples
+            )
             self._calibrated[recipe.calibrated] = network
         network = self._calibrated[recipe.calibrated]
         if network is None:
