@@ -15,7 +15,8 @@ class ExportArguments(Talk):
     """A run folder."""
     format: tuple[str, ...] = ("saved_model", "tflite")
     """saved_model (a server: JPEG or PNG bytes, or pixels), tflite, tflite-float16, tflite-dynamic,
-    tflite-int8 (phones: the smaller, the more they may lose), onnx, openvino."""
+    tflite-int8 (phones: the smaller, the more they may lose), onnx, openvino, web, web-float16,
+    web-int8 (a page for browsers)."""
     nms: Literal["outside", "inside"] = "outside"
     """Of a detection's TFLite files: whether boxes of the same object are merged by the app
     (MediaPipe does, at an IoU of 0.3 whatever their class), or inside the file as in training."""
@@ -23,6 +24,9 @@ class ExportArguments(Talk):
     """Files that take examples of any size and resize them themselves, where the format can."""
     data: str | None = None
     """Where the examples that the run learned from are now, if they have moved."""
+    vendor: str | None = None
+    """Of a page: the folder of MediaPipe's npm package, to lie beside it; else it is fetched from a
+    CDN whenever the page is opened."""
     max_drop: float = 0.01
     """How much of the model's accuracy a file may lose, as far as its examples can tell."""
 
@@ -41,7 +45,8 @@ def main(arguments=None):
         run = Run.open(asked.model)
         formats = any_size(asked.format) if asked.dynamic_size else asked.format
         formats = postprocessed(formats) if asked.nms == "inside" else formats
-        found = run.export(*formats, data=asked.data, max_drop=asked.max_drop)
+        given = {"data": asked.data, "max_drop": asked.max_drop, "library": asked.vendor}
+        found = run.export(*formats, **given)
         certificate = {**run.certificate, "files": found}
         print(json.dumps(certificate, indent=2) if asked.json else export_table(certificate))
         return DONE if all(entry["passed"] for entry in found.values()) else BELOW_BAR

@@ -35,6 +35,8 @@ class Format(NamedTuple):
         any_size: the name of the format for images of any size, where there is one.
         postprocessed: the name of the format whose files give predictions, where there is one.
         form: of the outputs, see `Task.form_of`; "": as phones read them.
+        check_library: function of a folder with a package of others' code that the files are to
+            bring along: a UserError where it is none. None where they need no such code.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Format(NamedTuple):
     any_size: str = ""
     postprocessed: str = ""
     form: str = ""
+    check_library: Callable | None = None
 
 
 class Exported(NamedTuple):

@@ -154,13 +154,14 @@ class Run(Showing):
         """Predictions for files, folders or patterns: a list of dicts, one a file."""
         return self.predictor.predict(paths, top)
 
-    def export(self, *formats, data=None, max_drop=0.01):
+    def export(self, *formats, data=None, max_drop=0.01, library=None):
         """Write exports into `RUN/exports`, check and certify each.
 
         Args:
             formats: names of `export.FORMATS`.
             data: where the run's examples are now, if they have moved.
             max_drop: how much of its accuracy a file may lose.
+            library: a folder with a package of others' code that pages bring along.
 
         Returns:
             {format: what `certificate.json` says of it}; `passed` tells whether it may be used.
@@ -169,21 +170,23 @@ class Run(Showing):
         from keras_transfer.export.common.writing import check_formats
         from keras_transfer.run.reading import read_again
 
-        check_formats(formats)
+        check_formats(formats, library=library)
         predictor = self.predictor
         with progress.logged(self.folder / "log.txt"):
             dataset = read_again(self, predictor.spec.inputs, data)
             drawn = None
             if dataset is not None:
                 drawn = draw_evaluation_set(dataset, self.info["selected_on"], self.config.seed)
-            return self.export_model(predictor.model, predictor.spec, formats, drawn, max_drop)
+            given = predictor.model, predictor.spec, formats, drawn, max_drop, library
+            return self.export_model(*given)
 
-    def export_model(self, model, spec, formats, evaluation_set=None, max_drop=0.01):
+    def export_model(self, model, spec, formats, evaluation_set=None, max_drop=0.01, library=None):
         """`export` for a model that is at hand."""
         from keras_transfer.export.common.writing import write_exports
 
         folder, proof = self.folder / "exports", self.check_examples
-        return write_exports(model, spec, folder, formats, proof, evaluation_set, max_drop)
+        given = evaluation_set, max_drop, library
+        return write_exports(model, spec, folder, formats, proof, *given)
 
     @property
     def certificate(self):

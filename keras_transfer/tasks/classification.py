@@ -45,6 +45,7 @@ class Classification(Task):
     outputs: tuple[str, ...]
     name = "classification"
     headline = "accuracy"
+    mediapipe = "ImageClassifier"
     shown_scores = ("balanced_accuracy", "f1_macro", "auroc")
     output_names = ("probabilities",)
     solver = "logistic"

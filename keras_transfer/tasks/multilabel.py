@@ -34,12 +34,17 @@ class Multilabel(Task):
     outputs: tuple[str, ...]
     name = "multilabel"
     headline = "macro_average_precision"
+    mediapipe = "ImageClassifier"
     shown_scores = ("f1_macro", "auroc", "subset_accuracy")
     output_names = ("probabilities",)
     paired_score = "jaccard_index"
     solver = "logistic_per_label"
     precedence = 2
     threshold: ClassVar[float] = 0.5
+
+    @property
+    def shown_from(self):
+        return self.threshold
 
     @classmethod
     def fits(cls, labels, are_names, numbers):

@@ -50,6 +50,7 @@ class Segmentation(SegmentationShowing, Task):
     size: tuple[int, int] = (0, 0)  # height and width of what the model sees
     name = "segmentation"
     headline = "miou"
+    mediapipe = "ImageSegmenter"
     shown_scores = ("pixel_accuracy", "boundary_f1")
     output_names = ("probabilities",)
     columns = ("mask",)

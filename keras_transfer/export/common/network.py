@@ -18,10 +18,11 @@ class Network:
     Attributes:
         model: the float32 copy of a `keras.Model` of any precision.
         spec: its ModelSpec; task, modality: what that names.
+        library: a folder with a package of others' code that files are to bring along, or None.
     """
 
-    def __init__(self, model, spec):
-        self.model, self.spec = float32_copy(model), spec
+    def __init__(self, model, spec, library=None):
+        self.model, self.spec, self.library = float32_copy(model), spec, library
         self.task, self.modality = load_task(spec), find_modality(spec.inputs.modality)
         self._forms = {}
 
@@ -31,7 +32,7 @@ class Network:
             task = self.task.form_of(form)
             spec = self.spec._replace(task_settings=task.settings)
             same = not form or task == self.task
-            self._forms[form] = self if same else Network(self.model, spec)
+            self._forms[form] = self if same else Network(self.model, spec, self.library)
         return self._forms[form]
 
     def trace(self, any_size=False, one_by_one=False):

@@ -13,7 +13,9 @@ from keras_transfer.export.common.network import Network
 from keras_transfer.inputs.common.arrays import count
 
 
-def write_exports(model, spec, folder, names, inputs, evaluation_set=None, max_drop=0.01):
+def write_exports(
+    model, spec, folder, names, inputs, evaluation_set=None, max_drop=0.01, library=None
+):
     """Write formats into `folder`, prove each on `inputs`, certify each on `evaluation_set`.
 
     Args:
@@ -24,6 +26,7 @@ def write_exports(model, spec, folder, names, inputs, evaluation_set=None, max_d
         evaluation_set: `export.certificate.evaluation_set.EvaluationSet`; None where the run's
             examples are gone: files are then compared with the model on `inputs` alone.
         max_drop: of the mean of `Task.example_scores`, that a file may lose.
+        library: a folder with a package that files bring along, see `Format.check_library`.
 
     Returns:
         {format: its entry in `certificate.json`}; one that failed is there, too, with `passed`
@@ -33,8 +36,8 @@ def write_exports(model, spec, folder, names, inputs, evaluation_set=None, max_d
         UserError: see `write_format`; before anything is written where a format is unknown, or
             needs what is not there. Formats before the one that failed are whole.
     """
-    check_formats(names, evaluation_set)
-    folder, network, entries = Path(folder), Network(model, spec), {}
+    check_formats(names, evaluation_set, library)
+    folder, network, entries = Path(folder), Network(model, spec, library), {}
     formed = {name: network.with_form(find_format(name).form) for name in names}
     examiner = evaluation_set and Examiner(network, evaluation_set, max_drop)
     if examiner:
@@ -111,8 +114,9 @@ def _turned(names, field, wanted, flag):
     return tuple(found)
 
 
-def check_formats(names, evaluation_set=True):
-    """Refuse names that are no format, none at all, and what needs examples that are gone."""
+def check_formats(names, evaluation_set=True, library=None):
+    """Refuse names that are no format, none at all, what needs examples that are gone, and a
+    library that nobody needs or that is none."""
     if not names:
         raise UserError("no format named", "", f"Known: {', '.join(formats())}")
     for name in names:
@@ -121,3 +125,10 @@ def check_formats(names, evaluation_set=True):
             advice = "Name them with --data, or in Python with export(..., data=)"
             raise UserError(f"{name} needs training examples, and the run's are gone", "", advice)
         require(form)
+    if library is not None:
+        checks = [check for name in names if (check := find_format(name).check_library)]
+        if not checks:
+            known = ", ".join(form.name for form in formats().values() if form.check_library)
+            raise UserError("these formats need no --vendor", ", ".join(names), f"For {known}")
+        for check in checks:
+            check(library)

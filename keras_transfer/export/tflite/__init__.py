@@ -19,8 +19,9 @@ from keras_transfer.tasks.common.protocol.exporting import POSTPROCESSED
 def write(network, path, sample=None, numbers="float32", any_size=False):
     """Write a network as one TFLite file of built-in operations.
 
-    Inputs as the network takes them (images: `pixels`, float32 (1, s, s, 3), RGB 0..255). Outputs by their names: float32. Names, what the predictions mean and the
-    metadata of MediaPipe Tasks are inside (`metadata`). Equal models give equal files.
+    Inputs as the network takes them (images: `pixels`, float32 (1, s, s, 3), RGB 0..255), outputs
+    by their names: float32. Names, what the predictions mean and the metadata of MediaPipe Tasks
+    are inside (`metadata`). Equal models give equal files.
 
     Args:
         network: `export.common.network.Network`.
@@ -51,6 +52,11 @@ def write(network, path, sample=None, numbers="float32", any_size=False):
 
 def _dynamic(tf, converter):
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
+
+
+def find(name):
+    """The Format of a TFLite file called `name`."""
+    return next(form for form in FORMATS if form.name == name)
 
 
 def is_file(path):

@@ -8,7 +8,7 @@ from keras_transfer.backend import load_keras
 from keras_transfer.tasks.common.anchors import decode
 from keras_transfer.tasks.common.flatbuffer_tables import TableWriter
 from keras_transfer.tasks.common.phone_metadata import PhoneMetadata, PhoneOutput
-from keras_transfer.tasks.common.protocol.exporting import DECODED, POSTPROCESSED
+from keras_transfer.tasks.common.protocol.exporting import APP, DECODED, POSTPROCESSED
 from keras_transfer.tasks.common.suppression import combined, suppress, suppress_one
 
 OUTPUTS = {  # form: names of the outputs
@@ -105,7 +105,11 @@ class DetectionFiles:
         return self.form == POSTPROCESSED
 
     def form_of(self, form):
-        return replace(self, form=form)
+        return replace(self, form=POSTPROCESSED if form == APP else form)
+
+    @property
+    def shown_from(self):
+        return self.score_from
 
     def export_model(self, model):
         parts = [model.get_layer(name).output for name in OUTPUTS[""]]

@@ -5,7 +5,8 @@ import numpy as np
 from keras_transfer.errors import UserError
 from keras_transfer.tasks.common.phone_metadata import PhoneMetadata, PhoneOutput
 
-DECODED, POSTPROCESSED = "decoded", "postprocessed"  # forms of a file's outputs, see `Task.form_of`
+# forms of a file's outputs, see `Task.form_of`
+DECODED, POSTPROCESSED, APP = "decoded", "postprocessed", "app"
 
 
 class Exporting:
@@ -16,7 +17,7 @@ class Exporting:
 
         Args:
             form: DECODED, what servers read; POSTPROCESSED, predictions, as `postprocess` gives
-                them: a UserError of tasks without.
+                them: a UserError of tasks without; APP, as MediaPipe predicts what `predict` does.
         """
         if form == POSTPROCESSED:
             raise UserError("--nms inside is for files that find boxes", f"task {self.name}")
@@ -35,6 +36,11 @@ class Exporting:
     def one_by_one(self):
         """Whether `finish_in_graph` takes one example at a time."""
         return False
+
+    @property
+    def shown_from(self):
+        """The probability from which on something is predicted; None where the likeliest is."""
+        return None
 
     def phone_metadata(self):
         """PhoneMetadata of a file; None where phones have no schema for such outputs."""
