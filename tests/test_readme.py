@@ -18,7 +18,8 @@ LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 CODE = re.compile(r"^```.*?^```$|`[^`]*`", re.MULTILINE | re.DOTALL)
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 OTHER_PROGRAMS = re.compile(
-    r"\b(pip install|python -m pytest|python benchmarks/|ruff |tensorboard --logdir|python -m http.server|npm install)[^`\n]*"
+    r"\b(pip install|npm install|python -m pytest|python -m http.server|python benchmarks/|ruff |"
+    r"tensorboard --logdir)[^`\n]*"
 )
 
 
