@@ -10,6 +10,7 @@ from keras_transfer.backend import load_keras
 from keras_transfer.config import make_config
 from keras_transfer.data.sources.specs import read_source
 from keras_transfer.errors import UserError
+from keras_transfer.features.places import MemoryPlace
 from keras_transfer.strategies import settle_config
 from tests.support.commands import run_command
 from tests.support.dense import QUICK, plant_squares
@@ -35,6 +36,19 @@ def test_a_run_on_boxes(trained):
     assert set(json.loads(lines[0])) == {"path", "split", "label", "predicted", "boxes"}
     found = run.predict(data / "test0.png")[0]
     assert set(found) == {"path", "predicted", "boxes"}
+
+
+@pytest.mark.parametrize("strategy", ["feature_extraction", "fine_tuning"])
+def test_without_room_for_maps_the_base_runs_in_each_epoch(
+    strategy, trained, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(MemoryPlace, "activations_limit", 0)
+    settings = {**QUICK, "quiet": False, "cache_features": False, "epochs": 2}
+    run = kt.transfer(trained[1], out=tmp_path / "run", strategy=strategy, **settings)
+    assert "the base runs in each epoch: activations take" in capsys.readouterr().err
+    if strategy == "feature_extraction":
+        stored = list(trained[0].history["loss"])
+        assert list(run.history["loss"]) == pytest.approx(stored, rel=1e-2)
 
 
 def test_a_saved_model_asks_keras_for_nothing_of_ours(trained):

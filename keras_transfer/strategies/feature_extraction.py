@@ -21,7 +21,7 @@ from keras_transfer.strategies.common import recipes
 from keras_transfer.strategies.common.closed_form import few_shot_is_better
 from keras_transfer.strategies.common.exact_head import LinearProblem, fit_head
 from keras_transfer.strategies.common.gradient import schedule, train_by_gradient
-from keras_transfer.strategies.common.inputs import StoredInputs, views_of
+from keras_transfer.strategies.common.inputs import StoredInputs, stored_or_run, views_of
 from keras_transfer.strategies.common.rate_test import Training, narrowed
 from keras_transfer.strategies.common.tensorboard import scalars
 from keras_transfer.strategies.common.unseen import on_holdout, out_of_fold
@@ -175,22 +175,20 @@ def train_head(model, dataset, features, config, epochs=None):
 
     `epochs` fixes how long, on all of train, and nothing is unseen; else the holdout selects.
     """
-    prefix, suffix = cut(model)
     fit, select = dataset.holdout.fit, dataset.holdout.select
     if epochs:
         fit, select = dataset.indices("train"), NOBODY
     stage = head_stage(facts_of(dataset), config, len(fit))
-    seen = dataset.indices("train")
-    fetch = StoredInputs(prefix, dataset, features, np.union1d(seen, select), stage.views, seen)
+    network, fetch = stored_or_run(model, dataset, features, select, stage.views)
     plan = schedule(stage, config, dataset.begun)
     plan = plan._replace(epochs=_judged_epochs(dataset, config, plan.epochs))
     if epochs:
         plan = plan._replace(epochs=epochs, patience=math.inf)
     training = (dataset, fit, select, config, plan, stage.name)
-    history, best = train_by_gradient(suffix, fetch, *training)
+    history, best = train_by_gradient(network, fetch, *training)
     if epochs:
         return history, best, None
-    return history, best, on_holdout(model, suffix, fetch, dataset)
+    return history, best, on_holdout(model, network, fetch, dataset)
 
 
 def first_training(model, dataset, features, config):

@@ -86,21 +86,31 @@ def inputs_of(model, stage, looks, dataset, features, config):
     Args:
         looks: how often training looks at each example, in all stages with this cut.
     """
-    prefix, suffix = cut(model)
+    prefix, _ = cut(model)
     train = dataset.indices("train")
     storing = plan_storing(
         prefix, len(train), len(stage.views), looks, features.room, config.feature_precision
     )
     if storing.stored:
-        indices = np.union1d(train, dataset.holdout.select)
-        try:
-            stored = StoredInputs(prefix, dataset, features, indices, stage.views, train)
-            return suffix, stored
-        except NoRoomError as error:
-            progress.warn(f"the base runs in each epoch: {error}")
-    else:
-        progress.say(f"the base runs in each epoch: {storing.reason}")
+        return stored_or_run(model, dataset, features, dataset.holdout.select, stage.views)
+    progress.say(f"the base runs in each epoch: {storing.reason}")
     return model, RawInputs(dataset.examples, stage.views)
+
+
+def stored_or_run(model, dataset, features, select, views):
+    """(what lies above the cut of `model`, StoredInputs); where there is no room for these, (the
+    whole network, RawInputs).
+
+    Args:
+        select: indices of examples to judge by; views: of those of train, the plain one first.
+    """
+    (prefix, suffix), train = cut(model), dataset.indices("train")
+    try:
+        indices = np.union1d(train, select)
+        return suffix, StoredInputs(prefix, dataset, features, indices, views, train)
+    except NoRoomError as error:
+        progress.warn(f"the base runs in each epoch: {error}")
+        return model, RawInputs(dataset.examples, views)
 
 
 def batches_for(network, fetch, dataset, indices, config, epochs):
