@@ -16,6 +16,7 @@ VERBS = {  # verb: module, what it does
     "evaluate": ("keras_transfer.cli.evaluate", "score a model on labelled images"),
     "predict": ("keras_transfer.cli.predict", "predict for files, folders or patterns"),
     "explain": ("keras_transfer.cli.explain", "show what predictions rest on, as images"),
+    "demo": ("keras_transfer.cli.demo", "a page to try a model on, in your browser"),
     "export": ("keras_transfer.cli.export", "write a run as SavedModel or TFLite, checked"),
     "report": ("keras_transfer.cli.report", "a run as one page for people: report.html"),
     "features": ("keras_transfer.cli.features", "list, check or clear what is stored of bases"),

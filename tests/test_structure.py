@@ -29,6 +29,7 @@ ORDER = [  # a module may import from its own row and the rows above it
     {"explain"},
     {"choosing"},
     {"report"},
+    {"demo_page"},
     {"train"},
     {"learning_rate", "adapting", "tuning"},
     {"cli", "__main__"},
@@ -117,6 +118,7 @@ VERBS = [
     "evaluate",
     "predict",
     "explain",
+    "demo",
     "export",
     "report",
 ]

@@ -20,6 +20,7 @@ EXTRAS = {  # those of setup.cfg: (a module that each brings, what it is for)
     "annotations": ("globox", "boxes of LabelMe and CVAT"),
     "tensorboard": ("tensorboard", "--tensorboard: the history for TensorBoard"),
     "tune": ("optuna", "tune: the search of settings"),
+    "demo": ("gradio", "demo: a page to try a model on"),
     "jax": ("jax", "KERAS_BACKEND=jax"),
     "dev": ("pytest", "the tests and notebooks"),
 }
