@@ -1,6 +1,8 @@
 """README and docs: short enough, all pages linked, and every link, flag and script there."""
 
 import re
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -96,3 +98,15 @@ def test_verbs_exist(page):
     text = page.read_text(encoding="utf-8")
     verbs = re.findall(r"`keras-transfer (\w+)|^keras-transfer (\w+)", text, re.MULTILINE)
     assert not {verb for pair in verbs for verb in pair if verb} - set(VERBS)
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning(tmp_path):
+    pytest.importorskip("mkdocs")
+    pytest.importorskip("mkdocstrings")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path / "site"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "site" / "commands" / "index.html").read_text(encoding="utf-8")
+    assert text.count("usage: keras-transfer") == len(VERBS)
+    assert "{{" not in text

@@ -21,6 +21,7 @@ EXTRAS = {  # those of setup.cfg: (a module that each brings, what it is for)
     "tensorboard": ("tensorboard", "--tensorboard: the history for TensorBoard"),
     "tune": ("optuna", "tune: the search of settings"),
     "demo": ("gradio", "demo: a page to try a model on"),
+    "docs": ("mkdocs", "the pages of docs/ as a site"),
     "jax": ("jax", "KERAS_BACKEND=jax"),
     "dev": ("pytest", "the tests and notebooks"),
 }
