@@ -14,8 +14,8 @@ from keras_transfer import demo_page
 from keras_transfer.demo_page.looking import UNLIKE, UNSURE, Looking
 from keras_transfer.errors import UserError
 from keras_transfer.run.predictor import Predictor
-from tests.support.browser import npm_package, opened, wait_until
 from tests.support.commands import run_command
+from tests.support.live_pages import npm_package, opened, wait_until
 
 needs_gradio = pytest.mark.skipif(find_spec("gradio") is None, reason="needs gradio")
 

@@ -75,13 +75,14 @@ def test_a_place_that_takes_no_file_is_one_line(tmp_path):
 FULL_DISK = """
 import os, resource, sys
 sys.path[:0] = sys.argv[2:4]
+from tests.support.plain_formats import plain_formats
 from tests.support.tiny import export_model, images, predictions, spec, tiny_model
 from keras_transfer.errors import UserError
-from keras_transfer.export import TOLERANCE, formats, open_export
+from keras_transfer.export import TOLERANCE, open_export
 model, pixels = tiny_model(), images(2)
 expected = predictions(model, pixels)
 resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))  # a file of 501 bytes cannot be written
-for name in [name for name in formats() if not name.endswith("-nms")]:
+for name in plain_formats():
     try:
         export_model(model, name, sys.argv[1], spec(), pixels, expected, lambda: pixels)
     except UserError as error:

@@ -434,15 +434,17 @@ def test_python_shows_the_same_figures(runs):
     assert "<script" not in runs["names"]._repr_html_()
 
 
-def test_an_installed_package_has_the_page():
-    setup = ConfigParser()
+def test_an_installed_package_has_the_pages():
+    setup, package = ConfigParser(), ROOT / "keras_transfer"
     setup.read(ROOT / "setup.cfg")
-    patterns = setup["options.package_data"]["keras_transfer.report"].split(", ")
-    others = [p for p in (ROOT / "keras_transfer").rglob("*") if p.suffix in (".html", ".css")]
-    pages = {"choose.html", "compare.html", "macros.html", "report.html", "tune.html"}
-    assert {p.name for p in others} == {"style.css", *pages}
-    assert all(any(fnmatch(file.name, p) for p in patterns) for file in others)
-    assert {file.parent.name for file in others} == {"report"}
+    patterns = {
+        package.parent / room.replace(".", "/") / pattern
+        for room, named in setup["options.package_data"].items()
+        for pattern in named.split(", ")
+    }
+    files = [p for p in package.rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc")]
+    assert {"report.html", "style.css", "index.html", "model.js"} <= {p.name for p in files}
+    assert [f for f in files if not any(fnmatch(str(f), str(p)) for p in patterns)] == []
 
 
 @pytest.mark.slow

@@ -12,8 +12,8 @@ from keras_transfer.export import open_export, web
 from keras_transfer.export.common.writing import check_formats
 from keras_transfer.inputs.image.resizing import resize_pixels
 from keras_transfer.run.folder import Run
-from tests.support.browser import npm_package, opened, served, wait_until
 from tests.support.commands import run_command
+from tests.support.live_pages import npm_package, opened, served, wait_until
 from tests.support.tiny import export_model, images, predictions, spec, tiny_model
 
 KINDS = ("web", "web-float16", "web-int8")

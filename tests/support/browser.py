@@ -1,82 +1,48 @@
-"""A browser for pages: Debian's Chromium, driven by playwright; skipped where either is absent."""
+"""A page in headless Chromium: what it complains of, asks for and shows."""
 
-import contextlib
-import functools
+import json
+import re
 import shutil
 import subprocess
-import threading
-import time
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-OPTIONS = (
-    "--no-sandbox",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-PATIENCE = 120  # seconds
+ASK = """<script>addEventListener('load', () => {
+  const images = [...document.images];
+  const found = {images: images.length, broken: images.filter(i => !i.naturalWidth).length,
+                 requests: performance.getEntriesByType('resource').map(entry => entry.name),
+                 wider: Math.max(0, document.documentElement.scrollWidth - innerWidth)};
+  document.body.setAttribute('data-found', JSON.stringify(found));
+});</script>"""
 
 
-def find_chromium():
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not found:
-        pytest.skip("needs chromium")
-    return found
+def look_at(page, place, width=500):
+    """What a browser finds of an HTML file: console, requests, images, broken, wider.
 
-
-def npm_package(folder, name, version):
-    """The folder of a package, fetched by npm."""
-    if not shutil.which("npm"):
-        pytest.skip("needs npm")
-    command = ["npm", "install", "--silent", "--prefix", folder, f"{name}@{version}"]
-    if subprocess.run(command, capture_output=True).returncode:
-        pytest.skip(f"npm cannot fetch {name}")
-    return folder / "node_modules" / name
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
-@contextlib.contextmanager
-def served(folder):
-    """The address of a folder, while inside."""
-    handler = functools.partial(_Quiet, directory=str(folder))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-
-
-@contextlib.contextmanager
-def opened(address, width=1280, height=900):
-    """(page, requests to elsewhere) of an address in a fresh browser, while inside."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=find_chromium(), args=list(OPTIONS))
-        page = browser.new_page(viewport={"width": width, "height": height})
-        elsewhere = []
-
-        def note(request):
-            if not request.url.startswith((address, "blob:", "data:")):
-                elsewhere.append(request.url)
-
-        page.on("request", note)
-        page.goto(address)
-        yield page, elsewhere
-        browser.close()
-
-
-def wait_until(page, reached):
-    """Wait until `reached()` is true; pages forbid the evaluation that playwright's own wait is."""
-    until = time.monotonic() + PATIENCE
-    while not reached():
-        assert time.monotonic() < until, page.inner_text("body")
-        page.wait_for_timeout(50)
+    Args:
+        page: the file; place: a folder for copies; width: of the window, pixels.
+    """
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        pytest.skip("chromium is not installed (Debian: apt-get install chromium)")
+    copy = place / "copy.html"
+    copy.write_text(page.read_text(encoding="utf-8") + ASK, encoding="utf-8")
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+        "--enable-logging=stderr",
+        f"--user-data-dir={place / 'profile'}",
+        "--host-resolver-rules=MAP * ~NOTFOUND",  # the browser's own calls home
+        f"--window-size={width},900",
+        "--dump-dom",
+    ]
+    asked = [browser, *flags, copy.as_uri()]
+    done = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=120)
+    found = re.search(r'data-found="([^"]*)"', done.stdout)[1].replace("&quot;", '"')
+    console = [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
+    return {**json.loads(found), "console": console}
