@@ -29,7 +29,9 @@ def find_chromium():
 
 
 def npm_package(folder, name, version):
-    """The folder of a package, fetched by npm."""
+    """The folder of a package that a browser is to have, fetched by npm."""
+    find_chromium()
+    pytest.importorskip("playwright.sync_api")
     if not shutil.which("npm"):
         pytest.skip("needs npm")
     command = ["npm", "install", "--silent", "--prefix", folder, f"{name}@{version}"]
