@@ -57,7 +57,8 @@ def measure(asked, found, folder):
                 if key not in found:
                     place = f"{folder}/{name}-{strategy}-{seed}"
                     found[key] = timed("dense_run.py", name, strategy, seed, asked.split, place)
-                    content = {"asked": dataclasses.asdict(asked), "found": found}
+                    known = {**dataclasses.asdict(asked), "folder": None}  # it is of one machine
+                    content = {"asked": known, "found": found}
                     keep(asked.results, content, show=False)
 
 
