@@ -64,7 +64,7 @@ def test_what_is_no_image_is_a_line(finished, tmp_path):
 
 def test_examples_are_of_test_and_of_each_class(finished):
     run, photos = finished
-    files = demo_page.example_files(run, most=4)
+    files = demo_page.example_files(run, run.predictor.spec.inputs, most=4)
     assert all(file.startswith(str(photos / "test")) for file in files)
     assert len({file.split("/")[-2] for file in files}) == len(run.classes)
 

@@ -191,6 +191,35 @@ def test_a_damaged_page_says_so(vendored, tmp_path):
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, ""),
+        ({"score": 0.89}, ""),
+        ({"score": 0.5}, "a box is missing: a 0.900"),
+        ({"label": "b"}, "a box is missing: a 0.900"),
+        ({"box": [0.5, 0.1, 0.9, 0.5]}, "a box is missing"),
+        (None, "a box is missing"),
+    ],
+)
+def test_golden_boxes_have_to_be_where_they_were(tmp_path, change, reason):
+    """What is hardly sure enough to be shown may be there in one prediction alone."""
+    sure, unsure = {"label": "a", "score": 0.9, "box": [0.1, 0.1, 0.5, 0.5]}, {"label": "a"}
+    unsure |= {"score": 0.301, "box": [0.6, 0.6, 0.9, 0.9]}
+    found = [] if change is None else [{**sure, **change}]
+    text = (web.PAGE / "model.js").read_text(encoding="utf-8")
+    (tmp_path / "model.js").write_text(text.replace("function apart", "export function apart"))
+    shutil.copyfile(web.PAGE / "resize.js", tmp_path / "resize.js")
+    (tmp_path / "index.html").write_text("<!doctype html><title>Boxes</title>")
+    script = """async ([wanted, found]) => (await import("./model.js")).apart(
+        {boxes: wanted}, {boxes: found}, {tolerance: 0.02, shown_from: 0.3})"""
+    with served(tmp_path) as address, opened(address) as (page, _):
+        given = page.evaluate(script, [[sure, unsure], found])
+    assert given.startswith(reason)
+    assert bool(given) == bool(reason)
+
+
+@pytest.mark.browser
 def test_what_is_no_image_is_refused_in_a_line(vendored, tmp_path):
     run, _ = vendored
     text = tmp_path / "text.jpg"

@@ -34,7 +34,7 @@ def main(arguments=None):
             raise UserError("--port is out of range", asked.port, "Allowed: 1 to 65535")
         predictor = Predictor.load(asked.model)
         is_run = (Path(asked.model) / "run.json").is_file()
-        examples = example_files(Run.open(asked.model)) if is_run else []
+        examples = example_files(Run.open(asked.model), predictor.spec.inputs) if is_run else []
         place = asked.host, asked.port
         serve_page(build_page(predictor, examples), examples, *place, _started)
         return DONE

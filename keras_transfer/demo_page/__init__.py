@@ -14,6 +14,7 @@ from keras_transfer.demo_page.looking import Looking
 from keras_transfer.errors import UserError
 
 MOST_BYTES = 50 * 2**20  # of an upload
+KEPT_SECONDS = 3600  # that uploads lie in the temporary folder; they go when the page ends, too
 EXAMPLES = 8
 FIRST_PORT, PORTS = 7860, 100
 NAMES_SHOWN = 10
@@ -45,11 +46,11 @@ def check_gradio():
         raise UserError("the demo page needs an extra", "not installed: gradio", command)
 
 
-def example_files(run, most=EXAMPLES):
+def example_files(run, inputs, most=EXAMPLES):
     """Files of test, or of val where there is none, a few of each class; [] where they are gone."""
     from keras_transfer.run.reading import read_again
 
-    dataset = read_again(run, run.predictor.spec.inputs)
+    dataset = read_again(run, inputs)
     if dataset is None or dataset.examples.array is not None:
         return []
     split = next((s for s in ("test", "val") if len(dataset.indices(s))), "train")
@@ -73,7 +74,8 @@ def build_page(predictor, examples=()):
 
     look = Looking(predictor)
     named = ", ".join(map(str, predictor.task.outputs[:NAMES_SHOWN]))
-    with gradio.Blocks(title=TITLE, analytics_enabled=False) as page:
+    kept = {"delete_cache": (KEPT_SECONDS, KEPT_SECONDS)}
+    with gradio.Blocks(title=TITLE, analytics_enabled=False, **kept) as page:
         gradio.Markdown(f"# {TITLE}\nIt knows {named}. Images stay on this machine.")
         with gradio.Row():
             with gradio.Column():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_transfer import progress
 from keras_transfer.environment import read_json
 from keras_transfer.errors import UserError
 from keras_transfer.export import Format, tflite
@@ -34,7 +35,7 @@ def write(network, path, sample=None, model="tflite"):
         network: `export.common.network.Network`; its `library` is a folder with the npm package
             PACKAGE, which then lies beside the page: without one it comes from a CDN.
         path: the folder to make.
-        sample: gives training examples; the first are the golden images.
+        sample: gives training examples, of which a few become the golden images.
         model: the format of the file inside.
 
     Raises:
@@ -83,6 +84,10 @@ def _golden(path, network, examples):
     exported = tflite.open_file(path / MODEL)
     predictions = network.task.postprocess(exported.runtime(inputs))
     (path / "golden").mkdir()
+    progress.say(
+        f"the page holds {len(chosen)} training {network.modality.name}s (golden/): whoever "
+        "visits it can see them"
+    )
     found = []
     for place in range(len(chosen)):
         name = network.modality.save_golden(take(inputs, place), path / "golden" / str(place + 1))
