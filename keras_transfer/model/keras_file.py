@@ -23,9 +23,11 @@ def save_keras(model, path, spec):
             archive.writestr(MEMBER, spec_to_json(spec))
 
 
-def is_base_of(folder, name):
-    """Whether `folder` is that of a run on the base called `name`."""
-    file = Path(folder).expanduser() / "model.keras"
+def is_base_of(path, name):
+    """Whether `path` is the folder of a run on the base called `name`, or the model in it."""
+    path = Path(path).expanduser()
+    inside = path.name == "model.keras" and (path.parent / "run.json").is_file()
+    file = path if inside else path / "model.keras"
     return file.is_file() and read_spec(file).base == name
 
 
