@@ -39,10 +39,10 @@ def quantiser(sample):
 
 def test_the_first_recipe_that_agrees_enough_is_taken(monkeypatch):
     one = quantiser(images(60, seed=4))
-    monkeypatch.setattr(int8, "ENOUGH", 0.0)
+    monkeypatch.setattr(type(one.network.task), "alike_enough", 0.0)
     assert one.best().recipe.name == "a scale a channel"
     # nothing agrees so well: the nearest to the model is taken, and 16 bits are not needed
-    monkeypatch.setattr(int8, "ENOUGH", 1.1)
+    monkeypatch.setattr(type(one.network.task), "alike_enough", 1.1)
     tried = [one.attempt(recipe) for recipe in one.recipes() if recipe.activations == 8]
     best = one.best()
     assert best.distance == min(attempt.distance for attempt in tried)

@@ -59,6 +59,7 @@ class Task(LabelReading, Training, Scoring, Showing, Exporting):
     has_masks: ClassVar[bool] = False  # a prediction is a mask
     class_score: ClassVar[str] = "f1"  # of `per_class`, by which classes are compared
     column: ClassVar[str] = "p"  # how the columns of predictions.csv begin: probabilities
+    alike_enough: ClassVar[float] = 0.95  # a file's agreement on blends of two training examples
     mediapipe: ClassVar[str] = ""  # the task of MediaPipe that runs its files, where there is one
     inferred_note: ClassVar[str] = ""  # a remark where the task was read off the labels
 

@@ -29,7 +29,6 @@ from keras_transfer.runtimes.litert import LiteRTRuntime
 
 FEW = 200  # examples to calibrate on; of more the ranges hardly change
 BLENDS = 200  # blended examples to judge by
-ENOUGH = 0.95  # of the blends, or more is tried; beyond it mostly time is lost (benchmarks/int8.py)
 
 
 class Recipe(NamedTuple):
@@ -127,8 +126,9 @@ class Quantiser:
         self._calibrated = {}  # by the number of examples; None where it failed
 
     def best(self):
-        """The first Attempt that agrees ENOUGH, else the nearest to the model.
+        """The first Attempt that agrees enough, else the nearest to the model.
 
+        What is enough (0.95) the task knows; beyond it mostly time is lost (benchmarks/int8.py).
         Activations of 16 bits make a file many times slower: it is the last resort.
         """
         nearest, highest = Attempt(None), 0.0
@@ -138,7 +138,7 @@ class Quantiser:
             attempt = self.attempt(recipe)
             highest = max(highest, attempt.agreement)
             nearest = min(nearest, attempt, key=lambda attempt: attempt.distance)
-            if attempt.agreement >= ENOUGH:
+            if attempt.agreement >= self.network.task.alike_enough:
                 return attempt
         if nearest.data is None:
             advice = "Take tflite-dynamic or tflite-float16"
