@@ -1,0 +1,203 @@
+"""How heads on maps, and the tuning below them, are best trained: by trials inside train.
+
+    python benchmarks/dense_choices.py --sets bccd_voc camvid --parts 0 1
+
+`val` and `test` are never read. A part of train is held out: of CamVid one of its drives, since
+neighbours of a frame would flatter, of BCCD every third image. Finished trials are kept in
+results/dense_choices.json.
+"""
+
+import contextlib
+import shutil
+import statistics
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import tyro
+from dense import SETS
+from measuring import IMAGES, keep, kept
+
+HEADS = {  # of a frozen base: what differs from the recipe
+    "bccd_voc": {
+        "head: defaults": {},
+        "head: rate 0.005": {"learning_rate": 5e-3},
+        "head: rate 0.005, 0.6 of the steps": {"learning_rate": 5e-3, "steps": 0.6},
+        "head: augment standard": {"augment": "standard"},
+    },
+    "camvid": {
+        "head: defaults": {},
+        "head: rate 0.005": {"learning_rate": 5e-3},
+        "head: rate 0.02": {"learning_rate": 2e-2},
+        "head: augment standard": {"augment": "standard"},
+    },
+}
+TUNINGS = {  # of the base below a head with the defaults
+    "tuning: defaults": {},
+    "tuning: rate 0.0002": {"learning_rate": 2e-4},
+    "tuning: rate 0.0015": {"learning_rate": 1.5e-3},
+    "tuning: two stages": {"trainable": "block6"},
+    "tuning: three stages": {"trainable": "block5"},
+    "tuning: augment standard": {"augment": "standard"},
+    "tuning: twice the steps": {"steps": 2},
+    "tuning: average of weights 0.99": {"weight_average": 0.99},
+}
+DRIVES = ("0006R0", "0001TP")  # of CamVid's train, the part that each number holds out
+THIRDS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """Compare trainings on a part of train that did not train."""
+
+    sets: tuple[str, ...] = tuple(SETS)
+    parts: tuple[int, ...] = (0, 1)
+    """Which part of train is held out."""
+    only: str = ""
+    """Trials whose names begin so; all by default."""
+    seed: int = 0
+
+
+def main():
+    asked = tyro.cli(Arguments)
+    found = kept("dense_choices").get("found", {})
+    for part in asked.parts:
+        for name in asked.sets:
+            with tempfile.TemporaryDirectory() as place, one_head() as head:
+                data = part_of(name, part, Path(place))
+                for trial, changes in trials(name, asked.only).items():
+                    key = f"{name} {part} {trial}"
+                    if key not in found:
+                        found[key] = measure(name, data, trial, changes, asked.seed, head)
+                        content = {"asked": asdict(asked), "found": found}
+                        keep("dense_choices", content, show=False)
+                        print(key, found[key], flush=True)
+    print(table(found))
+
+
+def trials(name, only):
+    known = {**HEADS[name], **TUNINGS}
+    return {trial: changes for trial, changes in known.items() if trial.startswith(only)}
+
+
+def part_of(name, part, place):
+    """A folder with the train split of a set alone: a part of it is called val."""
+    return (part_of_boxes if name == "bccd_voc" else part_of_masks)(IMAGES / name, part, place)
+
+
+def part_of_boxes(root, part, place):
+    names = (root / "ImageSets" / "Main" / "train.txt").read_text().split()
+    (place / "ImageSets" / "Main").mkdir(parents=True)
+    for split, own in {
+        "train": [name for row, name in enumerate(names) if row % THIRDS != part],
+        "val": names[part::THIRDS],
+    }.items():
+        (place / "ImageSets" / "Main" / f"{split}.txt").write_text("\n".join(own) + "\n")
+    for folder, ending in {"Annotations": "xml", "JPEGImages": "jpg"}.items():
+        (place / folder).mkdir()
+        for name in names:
+            shutil.copy(root / folder / f"{name}.{ending}", place / folder)
+    return place
+
+
+def part_of_masks(root, part, place):
+    for folder in ("images", "masks"):
+        for file in sorted((root / folder / "train").iterdir()):
+            split = "val" if file.name.startswith(DRIVES[part]) else "train"
+            (place / folder / split).mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, place / folder / split)
+    return place
+
+
+def measure(name, data, trial, changes, seed, head):
+    """The scores of the part that did not train."""
+    import keras_transfer as kt
+
+    settings, headlines = SETS[name]
+    changes = dict(changes)
+    steps, rate = changes.pop("steps", 1), changes.pop("learning_rate", None)
+    strategy = "fine_tuning" if trial.startswith("tuning") else "feature_extraction"
+    recipe = "dense_tuning" if strategy == "fine_tuning" else "dense_head"
+    head.kept = head.kept if strategy == "fine_tuning" else None
+    with tempfile.TemporaryDirectory() as out, changed(recipe, steps, rate):
+        run = kt.transfer(
+            data,
+            strategy=strategy,
+            seed=seed,
+            out=f"{out}/run",
+            quiet=True,
+            report=False,
+            export=False,
+            **settings,
+            **changes,
+        )
+        scores = run.metrics["splits"]["val"]
+        return {score: scores[score]["value"] for score in headlines}
+
+
+@contextlib.contextmanager
+def changed(recipe, steps, rate):
+    """A recipe with another rate and so many times its epochs."""
+    from keras_transfer.strategies.common import recipes
+
+    own = getattr(recipes, recipe)
+
+    def other(*facts):
+        found = own(*facts)
+        epochs = round(found.epochs * steps)
+        return found._replace(epochs=epochs, learning_rate=rate or found.learning_rate)
+
+    setattr(recipes, recipe, other)
+    try:
+        yield
+    finally:
+        setattr(recipes, recipe, own)
+
+
+class Head:
+    """The trained head that all tunings of a part begin with, once it is trained."""
+
+    kept = None
+
+
+@contextlib.contextmanager
+def one_head():
+    """Train the head below which a base is tuned once, not for each trial."""
+    from keras_transfer.strategies import fine_tuning
+
+    own, head = fine_tuning.fit_head_on_part, Head()
+
+    def remembered(model, *rest):
+        if head.kept is None:
+            own(model, *rest)
+            head.kept = model.get_weights()
+        model.set_weights(head.kept)
+
+    fine_tuning.fit_head_on_part = remembered
+    try:
+        yield head
+    finally:
+        fine_tuning.fit_head_on_part = own
+
+
+def table(found):
+    """A row for each set and trial: what it has, and gains over the defaults, mean over parts."""
+    lines = ["| set | trial | parts | score | gain |", "|---|---|---|---|---|"]
+    rows = {}
+    for key, scores in found.items():
+        name, part, trial = key.split(" ", 2)
+        rows.setdefault((name, trial), {})[part] = scores
+    for (name, trial), parts in rows.items():
+        plain = rows.get((name, f"{trial.split(':')[0]}: defaults"), {})
+        texts, gains = [], []
+        for score in SETS[name][1]:
+            texts.append(f"{score} {statistics.mean(own[score] for own in parts.values()):.3f}")
+            both = [parts[part][score] - plain[part][score] for part in parts if part in plain]
+            gains.append(f"{statistics.mean(both):+.3f}" if both else "")
+        texts = ", ".join(texts)
+        lines.append(f"| {name} | {trial} | {len(parts)} | {texts} | {', '.join(gains)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
