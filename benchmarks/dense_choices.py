@@ -31,7 +31,7 @@ HEADS = {  # of a frozen base: what differs from the recipe
 TUNINGS = {  # of the base below a head with the defaults
     "tuning: defaults": {},
     "tuning: rate 0.0015": {"learning_rate": 1.5e-3},
-    "tuning: three stages": {"trainable": "block5"},
+    "tuning: from block5": {"trainable": "block5"},
     "tuning: twice the steps": {"steps": 2},
 }
 DRIVES = ("0006R0", "0001TP")  # of CamVid's train, the part that each number holds out
@@ -46,8 +46,8 @@ class Arguments:
     sets: tuple[str, ...] = tuple(SETS)
     parts: tuple[int, ...] = (0, 1)
     """Which part of train is held out."""
-    only: str = ""
-    """Trials whose names begin so; all by default."""
+    only: tuple[str, ...] = ("",)
+    """Trials whose names begin so."""
     seed: int = 0
 
 
@@ -70,7 +70,7 @@ def main():
 
 def trials(name, only):
     known = {**HEADS[name], **TUNINGS}
-    return {trial: changes for trial, changes in known.items() if trial.startswith(only)}
+    return {trial: changes for trial, changes in known.items() if trial.startswith(tuple(only))}
 
 
 def part_of(name, part, place):

@@ -7,7 +7,7 @@ import keras
 import numpy
 import pytest
 
-from keras_transfer.bases.build import build_bare, build_base, flatten
+from keras_transfer.bases.build import build_bare, build_base, flatten, own_base
 from keras_transfer.bases.scaling import SCALINGS, scale_pixels
 from keras_transfer.bases.table import BASES, FAMILIES, find_base
 from keras_transfer.errors import UserError
@@ -117,6 +117,16 @@ def test_rows_are_sound():
         bundled = base.weights == "bundled"
         assert bundled == bool(base.package and base.file and len(base.sha256) == 64), name
         assert (base.weights == "none") == (base.licence == "") == (name == "conv4"), name
+
+
+def test_parts_of_a_base_lie_one_below_the_other():
+    for name, base in BASES.items():
+        stages = [stage for stage, _ in base.stages]
+        assert base.part() == base.stage, name
+        assert stages.index(base.part(1)) == max(0, stages.index(base.stage) - 1), name
+        assert base.part(99) == stages[0], name
+    inputs = keras.Input((4,))
+    assert own_base(keras.Model(inputs, keras.layers.Dense(2)(inputs))).part(1) == "all"
 
 
 def test_families_name_their_smallest_row():

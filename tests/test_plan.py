@@ -14,7 +14,7 @@ from keras_transfer.model.trainable import set_trainable
 from keras_transfer.strategies import Facts, find_strategy
 from keras_transfer.strategies.common.hyper_rule import choices
 from keras_transfer.strategies.fine_tuning import stages
-from keras_transfer.tasks import make_task
+from keras_transfer.tasks import find_task, make_task
 from tests.support.drawing import plant_classes
 
 SMALL = "mobilenet_v2_0.35"
@@ -101,6 +101,16 @@ def test_what_is_left_open_is_taken_by_rule(knobs, train, expected):
     planned = find_strategy(config.strategy).stages(facts, config)
     found = {choice.setting: choice.value for choice in choices(facts, config, planned)}
     assert {name: found.get(name) for name in expected} == expected
+
+
+def test_masks_tune_what_their_head_sees_below_the_last_stage():
+    task = find_task("segmentation").from_outputs(("ground", "road"))
+    config = make_config(base="efficientnet_lite0", strategy="fine_tuning")
+    facts = Facts(300, 300, 240, "train", task)
+    planned = find_strategy("fine_tuning").stages(facts, config)
+    found = {choice.setting: choice for choice in choices(facts, config, planned)}
+    assert found["trainable"].value == "block5"
+    assert "such a head" in found["trainable"].reason
 
 
 def test_what_is_named_is_no_matter_of_the_rule():

@@ -27,6 +27,13 @@ class Base(NamedTuple):
     file: str = ""  # name of the file in that package
     sha256: str = ""  # of that file
 
+    def part(self, below=0):
+        """`stage`, or the one so many below it: what trains, with all above."""
+        names = [name for name, _ in self.stages]
+        if self.stage not in names:  # nothing is known of a user's own network
+            return self.stage
+        return names[max(0, names.index(self.stage) - below)]
+
 
 class Family(NamedTuple):
     """What the rows of one family share; the fields are those of Base."""

@@ -82,7 +82,7 @@ def _part(facts, config):
     if config.trainable != "auto":
         return config.trainable
     whole = _untrained(config) or facts.task.tunes_whole_base
-    return "all" if whole else describe_base(config.base).stage
+    return "all" if whole else describe_base(config.base).part(facts.task.stages_below)
 
 
 def _tuning(name, facts, config, recipe, examples):

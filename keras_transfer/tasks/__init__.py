@@ -51,6 +51,7 @@ class Task(LabelReading, Training, Scoring, Showing, Exporting):
     turned: ClassVar[bool] = True  # whether augmented views may turn an example
     preferred_inputs: ClassVar[dict] = {}  # settings of the modality, where the user says nothing
     tunes_whole_base: ClassVar[bool] = False  # features of early layers matter as well
+    stages_below: ClassVar[int] = 0  # of a base, that are tuned below its usual part
     kept_share: ClassVar[float] = 0.5  # of a tuning, unless another is clearly better
     probabilities: ClassVar[bool] = True  # predictions are some, 0 to 1
     tabular: ClassVar[bool] = True  # a prediction is a row of numbers, one an output

@@ -58,6 +58,7 @@ class Segmentation(SegmentationShowing, Task):
     head_steps = 600
     head_rate = 1e-2
     kept_share = 1.0
+    stages_below = 1  # the last at stride 16 (docs/how-it-works.md)
     precedence = 3
     tabular = False
     needs_geometry = True

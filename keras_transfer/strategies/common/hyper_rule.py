@@ -72,6 +72,8 @@ def _part(stage, config, facts):
         reason = "there are no pretrained weights"
     elif facts.task.tunes_whole_base:
         reason = "this task needs features of early layers too"
+    elif facts.task.stages_below:
+        reason = "the last stage of the base and what such a head sees before it"
     else:
         reason = "the last stage of the base, with what follows it: most about ImageNet's classes"
     return Choice("trainable", stage.part, reason)
