@@ -4,6 +4,8 @@ import functools
 import logging
 from pathlib import Path
 
+import numpy as np
+
 from keras_transfer.backend import load_tensorflow, quiet_stderr
 from keras_transfer.errors import UserError
 from keras_transfer.export import Exported, Format, require
@@ -65,7 +67,24 @@ def _convert(network, any_size):
     lacking = sorted(kind for kind, domain in kinds if not onnx.defs.has(kind, domain))
     if lacking:
         raise UserError("ONNX has no such operation", ", ".join(lacking), "Take another format")
+    _raise_scales(made.graph)
     return made
+
+
+def _raise_scales(graph):
+    """Let no map be a row short: 23 / 12, rounded down to a float32, makes 22 rows of 12.
+
+    ONNX's Resize takes the whole part of rows times scale.
+    """
+    from onnx import numpy_helper
+
+    names = {node.input[2] for node in graph.node if node.op_type == "Resize" and node.input[2:]}
+    for constant in graph.initializer:
+        if constant.name in names:
+            scales = numpy_helper.to_array(constant)
+            raised = np.where(scales == np.round(scales), scales, np.nextafter(scales, np.inf))
+            raised = raised.astype(scales.dtype)
+            constant.CopyFrom(numpy_helper.from_array(raised, constant.name))
 
 
 def is_file(path):
