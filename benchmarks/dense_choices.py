@@ -7,34 +7,26 @@ neighbours of a frame would flatter, of BCCD every third image; a tenth of the r
 Finished trials are kept in results/dense_choices.json.
 """
 
-import contextlib
 import shutil
 import statistics
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from unittest import mock
 
 import tyro
 from dense import SETS
 from measuring import IMAGES, keep, kept
 
-HEADS = {  # of a frozen base: what differs from the recipe
-    "bccd_voc": {
-        "head: defaults": {},
-        "head: rate 0.005": {"learning_rate": 5e-3},
-    },
-    "camvid": {
-        "head: defaults": {},
-        "head: rate 0.005": {"learning_rate": 5e-3},
-    },
-}
-TUNINGS = {  # of the base below a head with the defaults
+TRIALS = {  # what differs from the recipe of a head, or of the tuning below a head with defaults
+    "head: defaults": {},
+    "head: rate 0.005": {"learning_rate": 5e-3},
     "tuning: defaults": {},
     "tuning: rate 0.0015": {"learning_rate": 1.5e-3},
     "tuning: from block5": {"trainable": "block5"},
     "tuning: twice the steps": {"steps": 2},
 }
-DRIVES = ("0006R0", "0001TP")  # of CamVid's train, the part that each number holds out
+DRIVES = ("0006R0", "0001TP")  # of CamVid's train, the part of each number
 THIRDS = 3
 TENTHS = 10  # of the rest, of which one selects as val does
 
@@ -45,7 +37,7 @@ class Arguments:
 
     sets: tuple[str, ...] = tuple(SETS)
     parts: tuple[int, ...] = (0, 1)
-    """Which part of train is held out."""
+    """Which part of train is scored."""
     only: tuple[str, ...] = ("",)
     """Trials whose names begin so."""
     seed: int = 0
@@ -58,19 +50,14 @@ def main():
         for name in asked.sets:
             with tempfile.TemporaryDirectory() as place, one_head():
                 data = part_of(name, part, Path(place))
-                for trial, changes in trials(name, asked.only).items():
+                for trial, changes in TRIALS.items():
                     key = f"{name} {part} {trial}"
-                    if key not in found:
+                    if key not in found and trial.startswith(asked.only):
                         found[key] = measure(name, data, trial, changes, asked.seed)
                         content = {"asked": asdict(asked), "found": found}
                         keep("dense_choices", content, show=False)
                         print(key, found[key], flush=True)
     print(table(found))
-
-
-def trials(name, only):
-    known = {**HEADS[name], **TUNINGS}
-    return {trial: changes for trial, changes in known.items() if trial.startswith(tuple(only))}
 
 
 def part_of(name, part, place):
@@ -138,9 +125,8 @@ def measure(name, data, trial, changes, seed):
         return {score: scores[score]["value"] for score in headlines}
 
 
-@contextlib.contextmanager
 def changed(recipe, steps, rate):
-    """A recipe with another rate and so many times its epochs."""
+    """While inside, a recipe has another rate and so many times its epochs."""
     from keras_transfer.strategies.common import recipes
 
     own = getattr(recipes, recipe)
@@ -150,16 +136,11 @@ def changed(recipe, steps, rate):
         epochs = round(found.epochs * steps)
         return found._replace(epochs=epochs, learning_rate=rate or found.learning_rate)
 
-    setattr(recipes, recipe, other)
-    try:
-        yield
-    finally:
-        setattr(recipes, recipe, own)
+    return mock.patch.object(recipes, recipe, other)
 
 
-@contextlib.contextmanager
 def one_head():
-    """Train the head below which a base is tuned once, not for each trial."""
+    """While inside, the head below which a base is tuned is trained once, not for each trial."""
     from keras_transfer.strategies import fine_tuning
 
     own, trained = fine_tuning.fit_head_on_part, []
@@ -170,11 +151,7 @@ def one_head():
             trained.append(model.get_weights())
         model.set_weights(trained[0])
 
-    fine_tuning.fit_head_on_part = remembered
-    try:
-        yield
-    finally:
-        fine_tuning.fit_head_on_part = own
+    return mock.patch.object(fine_tuning, "fit_head_on_part", remembered)
 
 
 def table(found):
