@@ -7,8 +7,11 @@ Both are our own loop with the same seed and views, on the train split of real s
 column of its own.
 """
 
+import os
+import tempfile
 import time
 from dataclasses import dataclass
+from unittest import mock
 
 import numpy as np
 import tyro
@@ -20,7 +23,7 @@ from keras_transfer.config import make_config
 from keras_transfer.data.dataset import read_dataset
 from keras_transfer.data.raw_inputs import RawInputs
 from keras_transfer.data.sources.specs import read_source
-from keras_transfer.features.store import FeatureStore
+from keras_transfer.features.store import open_store
 from keras_transfer.model.cut import cut
 from keras_transfer.model.factory import build_for
 from keras_transfer.model.trainable import set_trainable
@@ -56,7 +59,11 @@ def measure(name, asked):
     running, stored, storing = [], [], []
     for _ in range(asked.runs):
         running.append(train(dataset, config, asked, stored=False)[0])
-        seconds, extracted = train(dataset, config, asked, stored=True)
+        with (
+            tempfile.TemporaryDirectory() as fresh,
+            mock.patch.dict(os.environ, KERAS_TRANSFER_CACHE=fresh),
+        ):
+            seconds, extracted = train(dataset, config, asked, stored=True)
         stored.append(seconds)
         storing.append(extracted)
     return {
@@ -75,7 +82,7 @@ def train(dataset, config, asked, stored):
     fit, begun = dataset.indices("train")[: asked.images], time.monotonic()
     if stored:
         prefix, network = cut(model)
-        fetch = StoredInputs(prefix, dataset, FeatureStore(), fit, views, fit)
+        fetch = StoredInputs(prefix, dataset, open_store(), fit, views, fit)
     else:
         network, fetch = model, RawInputs(dataset.examples, views)
     extracted, plan = time.monotonic() - begun, Schedule(asked.epochs, 1e-4, batch_size=8)
