@@ -20,6 +20,11 @@ from keras_transfer.errors import UserError
 from keras_transfer.run.folder import Run
 from keras_transfer.strategies import check_strategy
 from keras_transfer.strategies.common.judging import Judgement
+from keras_transfer.tasks.classification import Classification
+from keras_transfer.tasks.detection import Detection
+from keras_transfer.tasks.multilabel import Multilabel
+from keras_transfer.tasks.regression import Regression
+from keras_transfer.tasks.segmentation import Segmentation
 from keras_transfer.tuning import search, tune
 from keras_transfer.tuning.confirm import seconds_needed
 from keras_transfer.tuning.space import (
@@ -33,11 +38,12 @@ from keras_transfer.tuning.space import (
 )
 from keras_transfer.tuning.study import FIXED, Study
 from keras_transfer.tuning.trial import PARTS, Judge
+from tests.support.dense import plant_squares
 from tests.support.drawing import KINDS, plant_classes
 
 optuna = pytest.importorskip("optuna")
 BASES = (Candidate("efficientnet_lite0"), Candidate("mobilenet", "some.h5"))
-START = Chosen(make_config(strategy="fine_tuning"), {}, BASES, True)
+START = Chosen(make_config(strategy="fine_tuning"), {}, BASES, Classification)
 QUICK = {"image_size": 64, "export": False, "report": False, "quiet": True}
 
 
@@ -71,10 +77,10 @@ def test_the_defaults_come_first_then_each_strategys_own():
     part = "trainable of efficientnet_lite0"
     assert [one[part] for one in near] == ["all", "block6", "block6"]
     assert [one["augment"] for one in near] == ["light", "none", "standard"]
-    several = START._replace(exclusive=False)
+    several = START._replace(task=Multilabel)
     assert len([one for one, fixed in first_trials(DEFAULT, several) if fixed]) == 2
     assert len(first_trials(("mixup",), START)) == 1
-    whole = START._replace(whole_base=True)
+    whole = START._replace(task=Regression)
     assert next(one[part] for one, fixed in first_trials(DEFAULT, whole) if not fixed) == "block6"
 
 
@@ -91,10 +97,17 @@ def test_parts_of_every_base_are_parts_of_it():
     from keras_transfer.bases.table import BASES
 
     for name, base in BASES.items():
-        *stages, whole = parts_of(name)
-        assert whole == "all"
-        assert base.stage in [*stages, "all"]
-        assert set(stages) <= {stage for stage, _ in base.stages}
+        for task in (Classification, Regression, Segmentation):
+            *stages, whole = parts_of(START._replace(values={"base": name}, task=task))
+            assert whole == "all"
+            assert task.usual_part(base) in [*stages, "all"]
+            assert stages == [stage for stage, _ in base.stages if stage in stages]
+
+
+def test_the_usual_part_of_a_segmentation_begins_lower():
+    part = "trainable of efficientnet_lite0"
+    near = first_trials(DEFAULT, START._replace(task=Segmentation))
+    assert [one[part] for one, fixed in near if not fixed] == ["all", "block5", "block5"]
 
 
 # --- the study
@@ -224,6 +237,22 @@ def test_settings_of_another_strategy_do_not_travel():
     judge = Judge(None, make_config(strategy="few_shot", method="cosine"), None, None)
     assert judge.settings({}).method == "cosine"
     assert not hasattr(judge.settings({"strategy": "fine_tuning"}), "method")
+
+
+def test_pruning_hears_of_the_tuning_not_of_the_head_before_it(tmp_path):
+    judge, heard = judge_of(plant_squares(tmp_path, {"train": 12, "val": 4})), []
+    values = {"strategy": "fine_tuning", "epochs": 2}
+    judge.run(values, 5, lambda share, loss: heard.append(share))
+    assert heard == [0.5, 1.0]
+
+
+def test_what_has_no_meaning_for_a_task_is_not_searched(tmp_path, fake):
+    boxes = plant_squares(tmp_path / "data", {"train": 12, "val": 4})
+    with pytest.raises(UserError, match="--search mixup has no meaning for --task detection"):
+        tune(boxes, study=tmp_path / "s", out=tmp_path / "run", search=("mixup",), **QUICK)
+    assert not (tmp_path / "s").exists()
+    names = search._with_meaning(check_search(()), [], (), Detection)
+    assert names == ("strategy", "trainable", "learning_rate", "augment", "dropout")
 
 
 # --- the whole way

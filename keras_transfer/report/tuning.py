@@ -8,7 +8,7 @@ from keras_transfer.report.tables import Cell, Table
 
 SHOWN, WIDTH = 10, 140
 MISSING = "default"
-COLUMNS = ("trial", "squared error", "score", "seconds", "settings")
+COLUMNS = ("trial", "error", "score", "seconds", "settings")
 
 
 def tuning_text(found):
@@ -76,8 +76,11 @@ def history(found):
     losses = tuple(trial["loss"] for trial in done)
     lowest = tuple(min(losses[: place + 1]) for place in range(len(losses)))
     lines = Line("a trial", numbers, losses, dots=True), Line("the best so far", numbers, lowest)
-    caption = "Squared error on held-out training examples; the lower, the better."
-    return Lines("history", "History", caption, "trial", "squared error", lines)
+    caption = (
+        "Error on held-out training examples (of probabilities and numbers the squared one); "
+        "the lower, the better."
+    )
+    return Lines("history", "History", caption, "trial", "error", lines)
 
 
 def importance(found):
@@ -94,7 +97,7 @@ def importance(found):
         return None
     order = sorted(shares, key=shares.get, reverse=True)
     caption = (
-        "Share of the variance of the squared error that lies between the values of a setting, "
+        "Share of the variance of the error that lies between the values of a setting, "
         "each on its own."
     )
     labels = tuple(map(spaced, order))
@@ -130,4 +133,4 @@ def parallel(found):
         "A line is a trial, the best ones are strong; a setting without a meaning has no point."
     )
     labels = tuple(map(spaced, names))
-    return Parallel("parallel", "Settings and squared error", caption, labels, rows, losses)
+    return Parallel("parallel", "Settings and error", caption, labels, rows, losses)

@@ -68,10 +68,7 @@ def head_stage(facts, config, examples):
         augmented = config.strategy == "feature_extraction" and config.augment != "auto"
         views = views_of(config.augment if augmented else "none", config, recipes.LINEAR_VIEWS)
         return Stage("Solving the head", "none", False, views, examples)
-    if facts.task.needs_geometry:
-        recipe = recipes.dense_head(facts.task, facts.fit, config.batch_size)
-    else:
-        recipe = recipes.hidden_head(facts.fit, config.batch_size)
+    recipe = recipes.head(facts.task, facts.fit, config.batch_size)
     epochs = config.epochs or recipe.epochs
     augmentation = recipe.augment if config.augment == "auto" else config.augment
     views = views_of(augmentation, config, min(recipe.views, epochs), facts.task.turned)

@@ -16,7 +16,12 @@ from keras_transfer.errors import UserError
 from keras_transfer.model.trainable import set_trainable
 from keras_transfer.strategies import Fitted, Stage, facts_of
 from keras_transfer.strategies.common import recipes
-from keras_transfer.strategies.common.gradient import predict_inputs, schedule, train_by_gradient
+from keras_transfer.strategies.common.gradient import (
+    predict_inputs,
+    schedule,
+    train_by_gradient,
+    watched,
+)
 from keras_transfer.strategies.common.inputs import check_views, inputs_of, views_of
 from keras_transfer.strategies.common.judging import clearly_better, judge_indices
 from keras_transfer.strategies.common.rate_test import Training, enough_views, narrowed
@@ -56,10 +61,7 @@ def stages(facts, config):
         recipe = recipes.from_scratch(facts.fit, config.batch_size)
         return [_tuning("Training from scratch", facts, config, recipe, facts.fit)]
     whole = _part(facts, config) == "all"
-    if facts.task.needs_geometry:
-        recipe = recipes.dense_tuning(facts.fit, config.batch_size)
-    else:
-        recipe = recipes.fine_tuning(facts.fit, config.batch_size, whole)
+    recipe = recipes.tuning(facts.task, facts.fit, config.batch_size, whole)
     found = [
         head_stage(facts, config, facts.fit),
         _tuning("Fine-tuning", facts, config, recipe, facts.fit),
@@ -81,8 +83,7 @@ def _part(facts, config):
     """The part of the base that trains."""
     if config.trainable != "auto":
         return config.trainable
-    whole = _untrained(config) or facts.task.tunes_whole_base
-    return "all" if whole else describe_base(config.base).part(facts.task.stages_below)
+    return "all" if _untrained(config) else facts.task.usual_part(describe_base(config.base))
 
 
 def _tuning(name, facts, config, recipe, examples):
@@ -105,7 +106,8 @@ def fit(model, dataset, features, config):
     tuning, again = planned[1], planned[2:]
     looks = sum(stage.epochs for stage in planned[1:])
     untouched = model.get_weights()
-    fit_head_on_part(model, dataset, features, config)
+    with watched(None):  # epochs of the head are no share of the tuning's
+        fit_head_on_part(model, dataset, features, config)
     network, fetch = _prepare(model, tuning, looks, dataset, features, config)
     start = network.get_weights()
     history, best = _train(model, network, fetch, tuning, dataset, config)

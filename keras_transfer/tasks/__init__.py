@@ -4,6 +4,7 @@
 have a frozen dataclass `Settings`, whose fields join the flags where the task is named.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from keras_transfer.config import find_in, names_in
@@ -52,6 +53,7 @@ class Task(LabelReading, Training, Scoring, Showing, Exporting):
     preferred_inputs: ClassVar[dict] = {}  # settings of the modality, where the user says nothing
     tunes_whole_base: ClassVar[bool] = False  # features of early layers matter as well
     stages_below: ClassVar[int] = 0  # of a base, that are tuned below its usual part
+    without_meaning: ClassVar[Mapping] = {}  # {setting: (its default, why it has no meaning)}
     kept_share: ClassVar[float] = 0.5  # of a tuning, unless another is clearly better
     probabilities: ClassVar[bool] = True  # predictions are some, 0 to 1
     tabular: ClassVar[bool] = True  # a prediction is a row of numbers, one an output

@@ -17,7 +17,7 @@ from keras_transfer.tasks.common.boxes import (
     reaches_beyond,
     target_rows,
 )
-from keras_transfer.tasks.common.dense import PREFERRED_INPUTS, check_dense_settings
+from keras_transfer.tasks.common.dense import PREFERRED_INPUTS, WITHOUT_MEANING, check_dense_views
 from keras_transfer.tasks.common.detection_files import (
     DetectionFiles,
     predictions_of,
@@ -61,6 +61,7 @@ class Detection(DetectionFiles, DetectionScoring, DetectionShowing, Task):
     turned = False  # the box about something that was turned is not known
     needs_geometry = True
     preferred_inputs = PREFERRED_INPUTS
+    without_meaning = WITHOUT_MEANING
     probabilities = False
     draws = True
     class_score = "map50"
@@ -150,7 +151,7 @@ class Detection(DetectionFiles, DetectionScoring, DetectionShowing, Task):
 
     def check_settings(self, config):
         super().check_settings(config)
-        check_dense_settings(config, self.name)
+        check_dense_views(config, self.name)
 
     def postprocess(self, outputs):
         return predictions_of(as_tuple(outputs), self.form, self.anchors)

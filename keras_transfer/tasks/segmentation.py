@@ -7,7 +7,7 @@ import numpy as np
 from keras_transfer.errors import ExampleError, UserError, count
 from keras_transfer.evaluate.segmentation import confusions, ious, score_segmentation
 from keras_transfer.tasks import Task
-from keras_transfer.tasks.common.dense import PREFERRED_INPUTS, check_dense_settings
+from keras_transfer.tasks.common.dense import PREFERRED_INPUTS, WITHOUT_MEANING, check_dense_views
 from keras_transfer.tasks.common.flatbuffer_tables import TableWriter
 from keras_transfer.tasks.common.labels import refuse_several
 from keras_transfer.tasks.common.mask_files import (
@@ -63,6 +63,7 @@ class Segmentation(SegmentationShowing, Task):
     tabular = False
     needs_geometry = True
     preferred_inputs = PREFERRED_INPUTS
+    without_meaning = WITHOUT_MEANING
     paired_score = "image_miou"
     draws = True
     has_masks = True
@@ -157,7 +158,7 @@ class Segmentation(SegmentationShowing, Task):
 
     def check_settings(self, config):
         super().check_settings(config)
-        check_dense_settings(config, self.name)
+        check_dense_views(config, self.name)
 
     def postprocess(self, outputs):
         return outputs.argmax(axis=-1).astype(np.uint8)

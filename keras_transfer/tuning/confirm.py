@@ -21,7 +21,7 @@ class Comparison(NamedTuple):
     """The best trial against the defaults, on examples that neither trained on.
 
     Attributes:
-        examples: how many; default, best: mean squared errors on them.
+        examples: how many; default, best: mean errors on them, of `Judgement`.
         p_value: that the best is no better; fresh: whether these examples did not choose it.
     """
 

@@ -40,13 +40,12 @@ def run_search(data, knobs, folder, out, budget, search, bases):
     names, candidates = check_search(search), find_candidates(bases)[0] if bases else ()
     knobs = {name: value for name, value in knobs.items() if name != "time_budget"}
     config = make_config(**{"strategy": AUTO, **knobs})
-    names = tuple(name for name in names if not _is_named(name, config))
+    named = [name for name in names if _is_named(name, config)]
     check(config)
     source = read_source(data, config.task, config.modality)
-    config = settle_config(config, source)
-    task = find_task(source.task)
-    kind = task.has_exclusive_classes(), task.tunes_whole_base
-    start = Chosen(config, {}, tuple(candidates), *kind)
+    config, task = settle_config(config, source), find_task(source.task)
+    names = _with_meaning(names, named, search, task)
+    start = Chosen(config, {}, tuple(candidates), task)
     folder = Path(folder) if folder else Path("studies") / source.name
     part = training_source(source, config.seed, config.LEAST_EXAMPLES)
     facts = _facts(config, part, names, candidates)
@@ -68,6 +67,15 @@ def _is_named(name, config):
     """Whether the user has named a setting themself: then it stays."""
     default = {"strategy": AUTO}.get(name, {f.name: f.default for f in fields(config)}.get(name))
     return getattr(config, name, default) != default
+
+
+def _with_meaning(names, named, search, task):
+    """`names` without those that were `named`; what `search` asks for has to fit the task."""
+    for name in search:
+        if name in task.without_meaning:
+            reason = task.without_meaning[name][1]
+            raise UserError(f"--search {name} has no meaning for --task {task.name}", name, reason)
+    return tuple(name for name in names if name not in {*named, *task.without_meaning})
 
 
 def _check_budget(budget):
@@ -201,7 +209,7 @@ def _reason(study, best, compared):
     """A sentence on why the best trial is trained, or the defaults are; a warning then."""
     where = "other training examples" if compared.fresh else "held-out training examples"
     text = (
-        f"trial {best.number}, the best of {len(study.done())}, has a squared error of "
+        f"trial {best.number}, the best of {len(study.done())}, has an error of "
         f"{compared.best:.4f} on {compared.examples} {where}, the defaults {compared.default:.4f}"
     )
     if compared.more_than_chance:

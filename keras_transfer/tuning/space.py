@@ -26,15 +26,13 @@ class Chosen(NamedTuple):
 
     Attributes:
         config: the TrainConfig of the defaults; values: {setting: value} suggested so far.
-        bases: Candidates to search among; exclusive: whether each example has one class.
-        whole_base: whether the usual tuning trains all of the base.
+        bases: Candidates to search among; task: the class of the task.
     """
 
     config: object
     values: dict
     bases: tuple
-    exclusive: bool
-    whole_base: bool = False
+    task: type
 
     @property
     def strategy(self):
@@ -43,6 +41,14 @@ class Chosen(NamedTuple):
     @property
     def base(self):
         return self.values.get("base", self.config.base)
+
+    @property
+    def exclusive(self):
+        return self.task.has_exclusive_classes()
+
+    @property
+    def usual_part(self):
+        return self.task.usual_part(BASES[self.base])
 
 
 def tunes(chosen):
@@ -65,14 +71,14 @@ def _base(trial, chosen):
 
 def _trainable(trial, chosen):
     # a name of its own for each base: their stages are called otherwise
-    return trial.suggest_categorical(f"trainable of {chosen.base}", parts_of(chosen.base))
+    return trial.suggest_categorical(f"trainable of {chosen.base}", parts_of(chosen))
 
 
-def parts_of(base):
-    """What may train of a base: from its middle on, from its usual stage on, the last, or all."""
-    stages = [stage for stage, _ in BASES[base].stages]
-    usual = BASES[base].stage
-    return list(dict.fromkeys([stages[len(stages) // 2], usual, stages[-1], "all"]))
+def parts_of(chosen):
+    """What may train of a base: from its middle on, as usual, the last stage, or all."""
+    stages = [stage for stage, _ in BASES[chosen.base].stages]
+    parts = [stages[len(stages) // 2], chosen.usual_part, stages[-1], "all"]
+    return [part for part in [*stages, "all"] if part in parts]
 
 
 def _augment(trial, chosen):
@@ -158,16 +164,16 @@ def _neighbours(names, start):
     base, strategy = start.config.base, start.config.strategy
     if base not in BASES or ("strategy" not in names and strategy != "fine_tuning"):
         return []
-    part, recipe = f"trainable of {base}", recipes.fine_tuning(recipes.SMALL_SET)
+    part, recipe = f"trainable of {base}", recipes.tuning(start.task, recipes.SMALL_SET)
     usual = {
         "strategy": "fine_tuning",
-        part: "all" if start.whole_base else BASES[base].stage,
+        part: start.usual_part,
         "learning_rate": recipe.learning_rate,
         "augment": recipe.augment,
         "dropout": 0.0,
         "mixup": 0.0,
     }
     known = {name: value for name, value in usual.items() if name.split(" of ")[0] in names}
-    other = BASES[base].stage if start.whole_base else "all"
+    other = BASES[base].stage if start.usual_part == "all" else "all"
     changes = [{part: other}, {"augment": "none"}, {"augment": "standard"}]
     return [{**known, **change} for change in changes if set(change) <= set(known)]

@@ -68,6 +68,13 @@ def _enough_epochs(examples, batch_size, least, least_steps=LEAST_STEPS):
     return max(least, -(-least_steps // steps))
 
 
+def head(task, examples, batch_size=None):
+    """A head that no solver fits, on a frozen base."""
+    if task.needs_geometry:
+        return dense_head(task, examples, batch_size)
+    return hidden_head(examples, batch_size)
+
+
 def hidden_head(examples, batch_size=None):
     """A head with hidden layers, trained on stored features: an epoch costs next to nothing.
 
@@ -88,6 +95,13 @@ def dense_head(task, examples, batch_size=None):
     epochs = _enough_epochs(examples, size, DENSE_EPOCHS, task.head_steps)
     views = min(DENSE_VIEWS, epochs)
     return Recipe(epochs, task.head_rate, "light", None, views, size, DENSE_JUDGED)
+
+
+def tuning(task, examples, batch_size=None, whole=False):
+    """Part of a pretrained base, or all of it, below a head of `task`."""
+    if task.needs_geometry:
+        return dense_tuning(examples, batch_size)
+    return fine_tuning(examples, batch_size, whole)
 
 
 def dense_tuning(examples, batch_size=None):

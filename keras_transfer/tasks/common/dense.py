@@ -3,7 +3,7 @@
 from keras_transfer.errors import UserError
 
 PREFERRED_INPUTS = {"image_size": 320}  # as EfficientDet-Lite0 and NanoDet have it
-MEANINGLESS = {  # setting: (its default, why it has no meaning)
+WITHOUT_MEANING = {  # as of `tasks.Task.without_meaning`
     "mixup": (0.0, "what lies in two examples cannot be mixed"),
     "label_smoothing": (0.0, "the targets are no labels of an example"),
     "hidden_units": ((), "its head has layers of its own"),
@@ -12,16 +12,12 @@ MEANINGLESS = {  # setting: (its default, why it has no meaning)
 }
 
 
-def check_dense_settings(config, task):
-    """Refuse settings without a meaning for such a task.
+def check_dense_views(config, task):
+    """Refuse views that cut an example.
 
     Args:
         config: TrainConfig; task: its name.
     """
-    for name, (default, reason) in MEANINGLESS.items():
-        if vars(config).get(name, default) != default:
-            flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag} has no meaning for --task {task}", vars(config)[name], reason)
     if config.augment == "crop":
         advice = "Take none, light or standard"
         raise UserError(f"such views are not for --task {task}", "--augment crop", advice)

@@ -71,16 +71,23 @@ class LabelReading:
         return cls(tuple(outputs), **settings)
 
     def check_settings(self, config):
-        """Refuse settings without a meaning for this task, for example another task's, which
-        `--task auto` offers as well.
+        """Refuse settings without a meaning for this task: those of `without_meaning`, and another
+        task's, which `--task auto` offers as well.
 
         Args:
             config: TrainConfig with the task's own `Settings`.
         """
+        given = vars(config)
+        for name, (default, reason) in self.without_meaning.items():
+            if given.get(name, default) != default:
+                flag = "--" + name.replace("_", "-")
+                raise UserError(
+                    f"{flag} has no meaning for --task {self.name}", given[name], reason
+                )
         for name in names_in("tasks"):
             settings = vars(find_in("tasks", "task", name)).get("Settings")
             for field in fields(settings) if settings and name != self.name else ():
-                if vars(config).get(field.name, field.default) != field.default:
+                if given.get(field.name, field.default) != field.default:
                     flag = "--" + field.name.replace("_", "-")
                     raise UserError(f"{flag} is for --task {name}", f"task {self.name}")
 

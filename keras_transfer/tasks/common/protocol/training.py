@@ -40,6 +40,15 @@ class Training:
         """Whether an example has one class, as `class_numbers` gives it."""
         return cls.class_numbers is not Training.class_numbers
 
+    @classmethod
+    def usual_part(cls, base):
+        """What is tuned of a base where the user says nothing: a stage and all above, or "all".
+
+        Args:
+            base: its row, a `bases.table.Base`.
+        """
+        return "all" if cls.tunes_whole_base else base.part(cls.stages_below)
+
     def build_head(self, tensors, settings):
         """The layers after the base: its last feature map, or those at `taps` -> outputs."""
         raise NotImplementedError
