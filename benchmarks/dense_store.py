@@ -51,11 +51,15 @@ def main():
     keep("dense_store", {name: measure(name, asked) for name in asked.sets})
 
 
-def measure(name, asked):
+def prepared(name):
+    """(dataset, config) of one of the sets."""
     config = make_config(data=str(IMAGES / name), augment="light", batch_size=8, **SETS[name][0])
-    dataset = read_dataset(
-        read_source(config.data, config.task, config.modality), check(config), config
-    )
+    source = read_source(config.data, config.task, config.modality)
+    return read_dataset(source, check(config), config), config
+
+
+def measure(name, asked):
+    dataset, config = prepared(name)
     running, stored, storing = [], [], []
     for _ in range(asked.runs):
         running.append(train(dataset, config, asked, stored=False)[0])

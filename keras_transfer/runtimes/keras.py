@@ -5,6 +5,7 @@ import numpy as np
 from keras_transfer.backend import load_keras, load_tensorflow
 from keras_transfer.inputs.common.arrays import as_tuple, count, from_tuple
 from keras_transfer.runtimes.batching import BATCH_SIZE, run_batches
+from keras_transfer.runtimes.fused_norms import fused_norms
 
 
 class KerasRuntime:
@@ -29,10 +30,14 @@ class KerasRuntime:
             self._call = lambda inputs: traced(*map(constant, keras.tree.flatten(inputs)))
         elif keras.backend.backend() == "tensorflow":
             tensorflow = load_tensorflow()
-            self._call = tensorflow.function(lambda inputs: network(inputs, training=False))
+            self._call = tensorflow.function(self._predicted)
 
     def __call__(self, inputs):
         return run_batches(self._run, inputs, self._batch_size)
+
+    def _predicted(self, inputs):
+        with fused_norms(self._network):
+            return self._network(inputs, training=False)
 
     def _run(self, inputs):
         """Predictions of one batch."""

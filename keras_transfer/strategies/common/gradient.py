@@ -16,6 +16,7 @@ from keras_transfer.data.examples import gone
 from keras_transfer.errors import UserError
 from keras_transfer.inputs.common.arrays import concatenate
 from keras_transfer.runtimes.batching import BATCH_SIZE
+from keras_transfer.runtimes.fused_norms import fused_norms
 from keras_transfer.runtimes.keras import KerasRuntime
 from keras_transfer.runtimes.postprocessed import Postprocessed
 from keras_transfer.strategies.common.compiling import compiled
@@ -125,7 +126,8 @@ def train_by_gradient(model, fetch, dataset, fit, select, config, plan, label):
             "shuffle": False,
             "verbose": 0,
         }
-        with explained(plan.batch_size, "Take --batch-size auto, or a smaller number"):
+        advice = "Take --batch-size auto, or a smaller number"
+        with fused_norms(model), explained(plan.batch_size, advice):
             # what averages the weights comes first: the keeper judges and keeps the average
             model.fit(batches, callbacks=[*callbacks(config), callback], **settings)
     keeper.restore()
