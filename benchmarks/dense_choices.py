@@ -7,6 +7,7 @@ neighbours of a frame would flatter, of BCCD every third image; a tenth of the r
 Finished trials are kept in results/dense_choices.json.
 """
 
+import itertools
 import shutil
 import statistics
 import tempfile
@@ -21,6 +22,7 @@ from measuring import IMAGES, keep, kept
 TRIALS = {  # what differs from the recipe of a head, or of the tuning below a head with defaults
     "head: defaults": {},
     "head: rate 0.005": {"learning_rate": 5e-3},
+    "head: rate 0.0025": {"learning_rate": 2.5e-3},
     "tuning: defaults": {},
     "tuning: rate 0.0015": {"learning_rate": 1.5e-3},
     "tuning: from block5": {"trainable": "block5"},
@@ -40,23 +42,22 @@ class Arguments:
     """Which part of train is scored."""
     only: tuple[str, ...] = ("",)
     """Trials whose names begin so."""
-    seed: int = 0
+    seeds: tuple[int, ...] = (0,)
 
 
 def main():
     asked = tyro.cli(Arguments)
     found = kept("dense_choices").get("found", {})
-    for part in asked.parts:
-        for name in asked.sets:
-            with tempfile.TemporaryDirectory() as place, one_head():
-                data = part_of(name, part, Path(place))
-                for trial, changes in TRIALS.items():
-                    key = f"{name} {part} {trial}"
-                    if key not in found and trial.startswith(asked.only):
-                        found[key] = measure(name, data, trial, changes, asked.seed)
-                        content = {"asked": asdict(asked), "found": found}
-                        keep("dense_choices", content, show=False)
-                        print(key, found[key], flush=True)
+    for name, part, seed in itertools.product(asked.sets, asked.parts, asked.seeds):
+        with tempfile.TemporaryDirectory() as place, one_head():
+            data = part_of(name, part, Path(place))
+            for trial, changes in TRIALS.items():
+                key = f"{name} {part} {seed} {trial}"
+                if key not in found and trial.startswith(asked.only):
+                    found[key] = measure(name, data, trial, changes, seed)
+                    content = {"asked": asdict(asked), "found": found}
+                    keep("dense_choices", content, show=False)
+                    print(key, found[key], flush=True)
     print(table(found))
 
 
@@ -155,21 +156,23 @@ def one_head():
 
 
 def table(found):
-    """A row for each set and trial: what it has, and gains over the defaults, mean over parts."""
-    lines = ["| set | trial | parts | score | gain |", "|---|---|---|---|---|"]
+    """A row for each set and trial: what it has, and gains over the defaults, each of the parts
+    and seeds and their mean."""
+    lines = ["| set | trial | runs | score | gain |", "|---|---|---|---|---|"]
     rows = {}
-    for key, scores in found.items():
-        name, part, trial = key.split(" ", 2)
-        rows.setdefault((name, trial), {})[part] = scores
-    for (name, trial), parts in rows.items():
+    for key, scores in sorted(found.items()):
+        name, part, seed, trial = key.split(" ", 3)
+        rows.setdefault((name, trial), {})[part, seed] = scores
+    for (name, trial), runs in rows.items():
         plain = rows.get((name, f"{trial.split(':')[0]}: defaults"), {})
         texts, gains = [], []
         for score in SETS[name][1]:
-            texts.append(f"{score} {statistics.mean(own[score] for own in parts.values()):.3f}")
-            both = [parts[part][score] - plain[part][score] for part in parts if part in plain]
-            gains.append(f"{statistics.mean(both):+.3f}" if both else "")
+            texts.append(f"{score} {statistics.mean(own[score] for own in runs.values()):.3f}")
+            both = [runs[run][score] - plain[run][score] for run in runs if run in plain]
+            each = " ".join(f"{gain:+.3f}" for gain in both)
+            gains.append(f"{statistics.mean(both):+.3f} ({each})" if both else "")
         texts = ", ".join(texts)
-        lines.append(f"| {name} | {trial} | {len(parts)} | {texts} | {', '.join(gains)} |")
+        lines.append(f"| {name} | {trial} | {len(runs)} | {texts} | {', '.join(gains)} |")
     return "\n".join(lines)
 
 
