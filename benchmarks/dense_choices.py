@@ -18,15 +18,18 @@ from unittest import mock
 import tyro
 from dense import SETS
 from measuring import IMAGES, keep, kept
+from mosaics import add_mosaics
 
 TRIALS = {  # what differs from the recipe of a head, or of the tuning below a head with defaults
     "head: defaults": {},
     "head: rate 0.005": {"learning_rate": 5e-3},
     "head: rate 0.0025": {"learning_rate": 2.5e-3},
+    "head: with mosaics": {"mosaics": True},
     "tuning: defaults": {},
     "tuning: rate 0.0015": {"learning_rate": 1.5e-3},
     "tuning: from block5": {"trainable": "block5"},
     "tuning: twice the steps": {"steps": 2},
+    "tuning: with mosaics": {"mosaics": True},
 }
 DRIVES = ("0006R0", "0001TP")  # of CamVid's train, the part of each number
 THIRDS = 3
@@ -53,12 +56,17 @@ def main():
             data = part_of(name, part, Path(place))
             for trial, changes in TRIALS.items():
                 key = f"{name} {part} {seed} {trial}"
-                if key not in found and trial.startswith(asked.only):
+                if key not in found and trial.startswith(asked.only) and fits(changes, name):
                     found[key] = measure(name, data, trial, changes, seed)
                     content = {"asked": asdict(asked), "found": found}
                     keep("dense_choices", content, show=False)
                     print(key, found[key], flush=True)
     print(table(found))
+
+
+def fits(changes, name):
+    """Whether there is such a trial of a set: mosaics are made of boxes."""
+    return name == "bccd_voc" or "mosaics" not in changes
 
 
 def part_of(name, part, place):
@@ -111,6 +119,8 @@ def measure(name, data, trial, changes, seed):
     strategy = "fine_tuning" if trial.startswith("tuning") else "feature_extraction"
     recipe = "dense_tuning" if strategy == "fine_tuning" else "dense_head"
     with tempfile.TemporaryDirectory() as out, changed(recipe, steps, rate):
+        if changes.pop("mosaics", False):
+            data = with_mosaics(data, Path(out) / "data")
         run = kt.transfer(
             data,
             strategy=strategy,
@@ -124,6 +134,15 @@ def measure(name, data, trial, changes, seed):
         )
         scores = run.metrics["splits"]["test"]
         return {score: scores[score]["value"] for score in headlines}
+
+
+def with_mosaics(data, place):
+    """A copy that trains on as many mosaics as images besides, in as many steps."""
+    shutil.copytree(data, place)
+    names = place / "ImageSets" / "Main" / "train.txt"
+    own = names.read_text().split()
+    names.write_text("\n".join([*own, *add_mosaics(place, own)]) + "\n")
+    return place
 
 
 def changed(recipe, steps, rate):
