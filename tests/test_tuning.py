@@ -1,11 +1,7 @@
-"""The search of settings: repeatable, resumable, judged inside train, honest about noise."""
+"""Trials judged inside train, and what of them is kept: honest about noise."""
 
 import json
-import os
-import signal
-import subprocess
 import sys
-import time
 from collections import Counter
 from types import SimpleNamespace
 
@@ -13,183 +9,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_transfer.choosing.candidates import Candidate
 from keras_transfer.cli.tune import main
 from keras_transfer.config import make_config
 from keras_transfer.errors import UserError
 from keras_transfer.run.folder import Run
-from keras_transfer.strategies import check_strategy
 from keras_transfer.strategies.common.judging import Judgement
-from keras_transfer.tasks.classification import Classification
 from keras_transfer.tasks.detection import Detection
-from keras_transfer.tasks.multilabel import Multilabel
-from keras_transfer.tasks.regression import Regression
-from keras_transfer.tasks.segmentation import Segmentation
 from keras_transfer.tuning import search, tune
 from keras_transfer.tuning.confirm import seconds_needed
-from keras_transfer.tuning.space import (
-    DEFAULT,
-    SEARCH,
-    Chosen,
-    check_search,
-    first_trials,
-    parts_of,
-    suggest,
-)
-from keras_transfer.tuning.study import FIXED, Study
+from keras_transfer.tuning.space import check_search
 from keras_transfer.tuning.trial import PARTS, Judge
 from tests.support.dense import plant_squares
 from tests.support.drawing import KINDS, plant_classes
 
-optuna = pytest.importorskip("optuna")
-BASES = (Candidate("efficientnet_lite0"), Candidate("mobilenet", "some.h5"))
-START = Chosen(make_config(strategy="fine_tuning"), {}, BASES, Classification)
+pytest.importorskip("optuna")
 QUICK = {"image_size": 64, "export": False, "report": False, "quiet": True}
-
-
-# --- the space
-
-
-def test_every_suggestion_is_a_configuration_that_a_strategy_takes():
-    study, seen = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)), Counter()
-    for _ in range(150):
-        values = suggest(study.ask(), tuple(SEARCH), START)
-        config = make_config(**values)
-        check_strategy(config)
-        assert config.weights == ("auto" if config.base == "efficientnet_lite0" else "some.h5")
-        seen[config.strategy] += 1
-        assert ("learning_rate" in values) == (config.strategy == "fine_tuning")
-    assert set(seen) == {"feature_extraction", "fine_tuning", "few_shot"}
-
-
-def test_names_to_search():
-    assert check_search(()) == tuple(name for name in SEARCH if name in DEFAULT)
-    assert check_search(("mixup", "strategy")) == ("strategy", "mixup")
-    with pytest.raises(UserError, match="learning_rate"):
-        check_search(("learningrate",))
-
-
-def test_the_defaults_come_first_then_each_strategys_own():
-    found = first_trials(DEFAULT, START)
-    strategies = [one["strategy"] for one, fixed in found if fixed]
-    assert strategies == ["fine_tuning", "feature_extraction", "few_shot"]
-    near = [one for one, fixed in found if not fixed]
-    part = "trainable of efficientnet_lite0"
-    assert [one[part] for one in near] == ["all", "block6", "block6"]
-    assert [one["augment"] for one in near] == ["light", "none", "standard"]
-    several = START._replace(task=Multilabel)
-    assert len([one for one, fixed in first_trials(DEFAULT, several) if fixed]) == 2
-    assert len(first_trials(("mixup",), START)) == 1
-    whole = START._replace(task=Regression)
-    assert next(one[part] for one, fixed in first_trials(DEFAULT, whole) if not fixed) == "block6"
-
-
-def test_what_comes_first_is_among_what_is_searched():
-    study = optuna.create_study()
-    for parameters, fixed in first_trials(DEFAULT, START):
-        study.enqueue_trial(parameters)
-        trial = study.ask()
-        suggest(trial, ("strategy",) if fixed else check_search(()), START)
-        assert trial.params == parameters
-
-
-def test_parts_of_every_base_are_parts_of_it():
-    from keras_transfer.bases.table import BASES
-
-    for name, base in BASES.items():
-        for task in (Classification, Regression, Segmentation):
-            *stages, whole = parts_of(START._replace(values={"base": name}, task=task))
-            assert whole == "all"
-            assert task.usual_part(base) in [*stages, "all"]
-            assert stages == [stage for stage, _ in base.stages if stage in stages]
-
-
-def test_the_usual_part_of_a_segmentation_begins_lower():
-    part = "trainable of efficientnet_lite0"
-    near = first_trials(DEFAULT, START._replace(task=Segmentation))
-    assert [one[part] for one, fixed in near if not fixed] == ["all", "block5", "block5"]
-
-
-# --- the study
-
-
-def opened(folder, seed=0, **facts):
-    return Study(folder, {"data": "here", **facts}, first_trials(DEFAULT, START), seed)
-
-
-def loss_of(trial):
-    """A loss without any training: of a smooth landscape."""
-    names = ("strategy",) if trial.user_attrs.get(FIXED) else check_search(())
-    values = suggest(trial, names, START)
-    return abs(np.log10(values.get("learning_rate", 1e-3)) + 3.5) + len(values["strategy"]) / 100
-
-
-def trials_of(study, count):
-    for _ in range(count):
-        trial = study.ask()
-        study.tell(trial, loss_of(trial), errors=np.zeros(3))
-    return [trial.params for trial in study.trials()]
-
-
-def test_the_same_seed_tries_the_same_also_after_an_interruption(tmp_path):
-    whole = trials_of(opened(tmp_path / "one"), 12)
-    trials_of(opened(tmp_path / "two"), 5)
-    parts = trials_of(opened(tmp_path / "two"), 7)
-    assert whole == parts
-    assert trials_of(opened(tmp_path / "three", seed=1), 12) != whole
-
-
-def test_a_study_of_something_else_is_refused(tmp_path):
-    opened(tmp_path / "one")
-    with pytest.raises(UserError, match="data: here there, elsewhere now"):
-        Study(tmp_path / "one", {"data": "elsewhere"}, [], 0)
-
-
-CHILD = """
-import sys, time
-sys.path[:0] = [{root!r}]
-from tests.test_tuning import loss_of, opened
-study = opened({folder!r})
-while study.finished() < 40:
-    trial = study.ask()
-    time.sleep(0.05)
-    study.tell(trial, loss_of(trial))
-"""
-
-
-@pytest.mark.slow
-def test_killed_ten_times_no_finished_trial_is_lost_and_none_runs_twice(tmp_path):
-    folder, generator = tmp_path / "study", np.random.default_rng(0)
-    code = CHILD.format(root=str(os.getcwd()), folder=str(folder))
-    opened(folder)
-    finished = {}
-    for _ in range(10):
-        child = subprocess.Popen([sys.executable, "-c", code])
-        time.sleep(generator.uniform(1.0, 4.0))
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-        now = {t.number: t.value for t in opened(folder).trials() if t.state.name == "COMPLETE"}
-        assert finished.items() <= now.items()
-        finished = now
-    subprocess.run([sys.executable, "-c", code], check=True)
-    trials = opened(folder).trials()
-    done = [trial for trial in trials if trial.state.name == "COMPLETE"]
-    assert len(done) == 40
-    interrupted = [t for t in trials if t.user_attrs.get("reason") == "interrupted"]
-    assert len(trials) == len(done) + len(interrupted)  # each of those ran again, once
-    assert not [trial for trial in trials if trial.state.name == "RUNNING"]
-
-
-def test_a_trial_of_another_process_is_left_alone(tmp_path):
-    first = opened(tmp_path)
-    running = first.ask()
-    second = opened(tmp_path)
-    assert second.ask().number != running.number
-    first.close()  # as when its process ends
-    third = opened(tmp_path)
-    states = {trial.number: trial.state.name for trial in third.trials()}
-    assert states[running.number] == "FAIL"
-    assert any(t.state.name == "WAITING" and t.params == running.params for t in third.trials())
 
 
 def test_what_was_tried_before_is_not_tried_again(tmp_path, fake):
