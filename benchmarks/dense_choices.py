@@ -24,6 +24,7 @@ TRIALS = {  # what differs from the recipe of a head, or of the tuning below a h
     "head: defaults": {},
     "head: rate 0.005": {"learning_rate": 5e-3},
     "head: rate 0.0025": {"learning_rate": 2.5e-3},
+    "head: half the steps": {"steps": 0.5},
     "head: with mosaics": {"mosaics": True},
     "tuning: defaults": {},
     "tuning: rate 0.0015": {"learning_rate": 1.5e-3},

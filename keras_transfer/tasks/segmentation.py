@@ -56,7 +56,7 @@ class Segmentation(SegmentationShowing, Task):
     columns = ("mask",)
     taps = STRIDES
     head_steps = 600
-    head_rate = 5e-3
+    head_rate = 1e-2
     kept_share = 1.0
     stages_below = 1  # the last at stride 16 (docs/how-it-works.md)
     precedence = 3
