@@ -10,13 +10,13 @@ column of its own.
 import os
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from unittest import mock
 
 import numpy as np
 import tyro
 from dense import SETS
-from measuring import IMAGES, keep, median, ratio
+from measuring import IMAGES, keep, kept, median, ratio
 
 from keras_transfer.backend import set_seed
 from keras_transfer.config import make_config
@@ -48,7 +48,10 @@ class Arguments:
 
 def main():
     asked = tyro.cli(Arguments)
-    keep("dense_store", {name: measure(name, asked) for name in asked.sets})
+    found = kept("dense_store").get("found", {})
+    for name in asked.sets:
+        found[name] = measure(name, asked)
+        keep("dense_store", {"asked": asdict(asked), "found": found})
 
 
 def prepared(name):
