@@ -1,5 +1,7 @@
 """Batch normalisation in one operation: the same numbers, and nothing left behind."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ SETTINGS = (
     {"renorm": True},
     {"dtype": "mixed_float16"},
 )
+PIXELS = np.random.default_rng(1).normal(2, 3, (7, 6, 5, 3)).astype("float32")
 
 
 def network_of(settings, frozen=False):
@@ -36,10 +39,6 @@ def network_of(settings, frozen=False):
     return model
 
 
-def inputs(count=7):
-    return np.random.default_rng(1).normal(2, 3, (count, 6, 5, 3)).astype("float32")
-
-
 @pytest.mark.parametrize("frozen", [False, True])
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 def test_training_and_predictions_are_the_same(settings, frozen):
@@ -49,16 +48,22 @@ def test_training_and_predictions_are_the_same(settings, frozen):
     for model in (plain, fused):
         model.compile(keras.optimizers.SGD(0.01), "mse", jit_compile=False)
         predicted = tf.function(lambda x, model=model: model(x, training=False))
-        if model is fused:
-            with fused_norms(model):
-                losses = [model.train_on_batch(inputs(), np.ones((7, 2))) for _ in range(3)]
-                outputs = predicted(inputs())
-        else:
-            losses = [model.train_on_batch(inputs(), np.ones((7, 2))) for _ in range(3)]
-            outputs = predicted(inputs())
+        with fused_norms(model) if model is fused else contextlib.nullcontext():
+            losses = [model.train_on_batch(PIXELS, np.ones((7, 2))) for _ in range(3)]
+            outputs = predicted(PIXELS)
         found.append([np.array(losses), outputs.numpy(), *model.get_weights()])
     for one, other in zip(*found, strict=True):
         np.testing.assert_allclose(other, one, **near)
+
+
+def test_a_norm_without_weights_learns_before_all_that_trains():
+    norm = keras.layers.BatchNormalization(scale=False, center=False)
+    layers = [keras.layers.Input((6, 5, 3)), norm, keras.layers.Flatten(), keras.layers.Dense(1)]
+    model = keras.Sequential(layers)
+    with fused_norms(model):
+        standardised = norm(PIXELS, training=True).numpy()
+    np.testing.assert_allclose(standardised.mean(axis=(0, 1, 2)), 0, atol=1e-4)
+    assert np.all(norm.moving_mean.numpy() > 0)
 
 
 def operations(model, training):

@@ -44,7 +44,7 @@ def _has_operation(layer):
 
 @functools.cache
 def _fused():
-    """The classes of layers that do so, with and below what trains; they compute alone."""
+    """The classes of layers that do so: beside what trains, and below all of it."""
     tensorflow = load_tensorflow()
 
     class Learning(load_keras().layers.BatchNormalization):
@@ -83,6 +83,6 @@ def _fused():
 
     class Frozen(Learning):
         def call(self, inputs, training=None, mask=None):
-            return super().call(inputs, training=False, mask=mask)
+            return super().call(inputs, training=training and self.trainable, mask=mask)
 
     return Learning, Frozen
