@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any, Literal, get_args
 
 from keras_transfer.environment import read_json
-from keras_transfer.errors import UserError, unknown_name
+from keras_transfer.errors import UserError, flag_of, out_of_range, unknown_name
 
 Policy = Literal["auto", "none", "light", "standard", "strong", "medical", "drawing", "crop"]
 IN_MEMORY = "in memory"  # what `data` holds where arrays or DataFrames were passed
@@ -136,11 +136,10 @@ class TrainConfig:
             value = getattr(self, knob)
             values = value if isinstance(value, tuple) else (value,)
             for number in values:
-                flag = "--" + knob.replace("_", "-")
                 if isinstance(number, str):
-                    self._check_word(knob, flag, number)
+                    self._check_word(knob, flag_of(knob), number)
                 elif number is not None and not low <= number <= high:
-                    raise UserError(f"{flag} is out of range", number, f"Allowed: {low} to {high}")
+                    raise out_of_range(knob, number, low, high)
 
     def _check_word(self, knob, flag, word):
         """Refuse a word in place of a number that is not one of those allowed there."""

@@ -28,6 +28,16 @@ def count(number, noun):
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def flag_of(name):
+    """The flag of the command line that sets the setting `name`."""
+    return "--" + name.replace("_", "-")
+
+
+def out_of_range(name, value, low, high):
+    """The UserError for a setting `name` whose value is not between `low` and `high`."""
+    return UserError(f"{flag_of(name)} is out of range", value, f"Allowed: {low} to {high}")
+
+
 def unknown_name(kind, name, names):
     """The UserError for a `name` that is none of `names`; offers the nearest."""
     near = get_close_matches(str(name).lower(), [str(n) for n in names], n=3, cutoff=0.5)

@@ -16,7 +16,7 @@ from keras_transfer.choosing.race import race
 from keras_transfer.choosing.sample import TrainingSample
 from keras_transfer.config import IN_MEMORY
 from keras_transfer.data.sources.specs import read_source
-from keras_transfer.errors import UserError
+from keras_transfer.errors import UserError, out_of_range
 from keras_transfer.features.store import open_store
 from keras_transfer.tasks import find_task
 
@@ -61,8 +61,7 @@ def compare_bases(data, spec, bases, task, limits, max_skipped, seed):
 def _check_limits(limits):
     for name, (low, high) in LIMITS.items():
         if limits[name] is not None and not low <= limits[name] <= high:
-            flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag} is out of range", limits[name], f"Allowed: {low} to {high}")
+            raise out_of_range(name, limits[name], low, high)
 
 
 class Costs:

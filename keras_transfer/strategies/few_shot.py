@@ -12,7 +12,7 @@ import numpy as np
 
 from keras_transfer.data.dataset import make_dataset
 from keras_transfer.data.splits import folds
-from keras_transfer.errors import UserError
+from keras_transfer.errors import UserError, flag_of
 from keras_transfer.model.cut import cut
 from keras_transfer.model.trainable import set_trainable
 from keras_transfer.strategies import Fitted, Stage, facts_of
@@ -54,9 +54,8 @@ def check(config):
     """Refuse settings without a meaning for a head in closed form."""
     for knob, neutral in (("hidden_units", ()), ("dropout", 0.0), ("mixup", 0.0)):
         if getattr(config, knob) != neutral:
-            flag = "--" + knob.replace("_", "-")
             raise UserError(
-                f"{flag} has no meaning for a head in closed form",
+                f"{flag_of(knob)} has no meaning for a head in closed form",
                 getattr(config, knob),
                 "Leave it out, or take --strategy feature_extraction",
             )

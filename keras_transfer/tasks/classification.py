@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_transfer.backend import load_keras
-from keras_transfer.errors import UserError, unknown_name
+from keras_transfer.errors import UserError, flag_of, unknown_name
 from keras_transfer.evaluate import curves
 from keras_transfer.evaluate.classification import score_classification
 from keras_transfer.evaluate.differences import log_probability_difference
@@ -137,7 +137,7 @@ class Classification(Task):
     def check_settings(self, config):
         super().check_settings(config)
         wanted = {name: vars(config)[name] for name in POINTS}
-        asked = ["--" + n.replace("_", "-") for n, value in wanted.items() if value is not None]
+        asked = [flag_of(name) for name, value in wanted.items() if value is not None]
         if len(asked) > 1:
             raise UserError("one threshold cannot be chosen for both", " and ".join(asked))
         if asked and len(self.outputs) != 2:

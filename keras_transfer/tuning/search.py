@@ -11,7 +11,7 @@ from keras_transfer.choosing.candidates import find_candidates
 from keras_transfer.config import make_config
 from keras_transfer.data.sources.specs import read_source
 from keras_transfer.data.training_part import training_source
-from keras_transfer.errors import UserError
+from keras_transfer.errors import UserError, out_of_range
 from keras_transfer.features.store import open_store
 from keras_transfer.strategies import settle_config
 from keras_transfer.tasks import find_task
@@ -81,8 +81,7 @@ def _with_meaning(names, named, search, task):
 def _check_budget(budget):
     for name, (low, high) in LIMITS.items():
         if not low <= budget[name] <= high:
-            flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag} is out of range", budget[name], f"Allowed: {low} to {high}")
+            raise out_of_range(name, budget[name], low, high)
 
 
 def _facts(config, part, names, candidates):

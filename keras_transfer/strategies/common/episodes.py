@@ -10,7 +10,7 @@ from keras_transfer.bases.build import describe_base, is_untrained
 from keras_transfer.data.dataset import dataset_of_new_classes
 from keras_transfer.data.episode_batches import ClassPool, Episode, class_pool
 from keras_transfer.data.raw_inputs import RawInputs
-from keras_transfer.errors import UserError
+from keras_transfer.errors import UserError, flag_of
 from keras_transfer.model.cut import cut
 from keras_transfer.model.pooled import has_pooled_features, pooled_features
 from keras_transfer.model.trainable import set_trainable
@@ -93,9 +93,9 @@ def check_settings(config):
     """Refuse settings without a meaning for episodes, and a base that does not train at all."""
     found = [name for name, value in MEANINGLESS.items() if getattr(config, name) != value]
     if found:
-        flag = "--" + found[0].replace("_", "-")
+        what = f"{flag_of(found[0])} has no meaning for episodes"
         advice = "Leave it out; --train-episodes and --episodes-a-step say how long it trains"
-        raise UserError(f"{flag} has no meaning for episodes", getattr(config, found[0]), advice)
+        raise UserError(what, getattr(config, found[0]), advice)
     if config.trainable == "none":
         advice = "Name a part, or take --strategy feature_extraction"
         raise UserError("meta-learning trains the base", "--trainable none", advice)

@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 from keras_transfer.config import find_in, names_in
-from keras_transfer.errors import UserError
+from keras_transfer.errors import UserError, flag_of
 
 
 class LabelReading:
@@ -80,16 +80,14 @@ class LabelReading:
         given = vars(config)
         for name, (default, reason) in self.without_meaning.items():
             if given.get(name, default) != default:
-                flag = "--" + name.replace("_", "-")
-                raise UserError(
-                    f"{flag} has no meaning for --task {self.name}", given[name], reason
-                )
+                what = f"{flag_of(name)} has no meaning for --task {self.name}"
+                raise UserError(what, given[name], reason)
         for name in names_in("tasks"):
             settings = vars(find_in("tasks", "task", name)).get("Settings")
             for field in fields(settings) if settings and name != self.name else ():
                 if given.get(field.name, field.default) != field.default:
-                    flag = "--" + field.name.replace("_", "-")
-                    raise UserError(f"{flag} is for --task {name}", f"task {self.name}")
+                    what = f"{flag_of(field.name)} is for --task {name}"
+                    raise UserError(what, f"task {self.name}")
 
     def for_inputs(self, spec):
         """The task for a model that takes such examples.
