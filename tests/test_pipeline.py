@@ -115,6 +115,14 @@ def test_a_batch_shared_by_devices_keeps_its_mean():
         np.testing.assert_allclose(inputs[:, 0], more)
 
 
+def test_no_thread_tunes_batches_so_nobody_waits_until_it_wakes():
+    """It sleeps longer and longer, up to a minute: trainings of seconds would not show it."""
+    source = arrays_source(lambda indices, epoch: indices[:, None], [((1,), "int64")])
+    arrays = source, np.arange(4), np.arange(4), np.ones(4, np.float32)
+    batches, _ = training_batches(*arrays, make_config(batch_size=2), 1)
+    assert batches.options().autotune.enabled is False
+
+
 @pytest.mark.parametrize("epochs_before", [0, 2])
 def test_a_file_that_is_gone_while_training_is_one_line(files, tmp_path, epochs_before):
     keras = load_keras()

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_transfer.backend import load_tensorflow
-from keras_transfer.data.pipeline import AHEAD, call_numpy
+from keras_transfer.data.pipeline import AHEAD, call_numpy, untuned
+from keras_transfer.environment import cores
 from keras_transfer.errors import UserError, count
 
 WITHIN = 0.5  # share of the episodes within one `class_group`, where there are such groups
@@ -136,8 +137,8 @@ def episode_batches(source, pool, a_step, steps, seed, modality):
     if source.load:
         dataset = dataset.unbatch().map(
             lambda *tensors: (*source.load(*tensors[:-1]), tensors[-1]),
-            tf.data.AUTOTUNE,
+            cores(),
             deterministic=True,
         )
         dataset = dataset.batch(a_step * pool.episode.examples)
-    return dataset.map(finished, tf.data.AUTOTUNE, deterministic=True).prefetch(AHEAD)
+    return untuned(dataset.map(finished, cores(), deterministic=True).prefetch(AHEAD))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_transfer.backend import load_tensorflow
+from keras_transfer.environment import cores
 from keras_transfer.inputs.common.arrays import as_tuple, each, from_tuple
 
 AHEAD = 2  # batches that lie ready: more bring nothing and cost memory
@@ -71,14 +72,25 @@ def training_batches(source, indices, targets, weights, config, epochs, devices=
     )
     if source.load:
         dataset = dataset.unbatch().map(
-            lambda *tensors: step.loaded(*tensors), tf.data.AUTOTUNE, deterministic=True
+            lambda *tensors: step.loaded(*tensors), cores(), deterministic=True
         )
         # a short batch was filled up, so that all are of one size here
         dataset = dataset.batch(step.batch_size, drop_remainder=True)
     dataset = dataset.map(
-        lambda *tensors: step.finished(tf, tensors, devices), tf.data.AUTOTUNE, deterministic=True
+        lambda *tensors: step.finished(tf, tensors, devices), cores(), deterministic=True
     )
-    return dataset.prefetch(AHEAD), step.count
+    return untuned(dataset.prefetch(AHEAD)), step.count
+
+
+def untuned(dataset):
+    """A tf.data.Dataset that TensorFlow does not tune while it runs.
+
+    The thread that tunes sleeps for longer and longer, up to a minute, and whoever is done with
+    the dataset often waits until it wakes (TensorFlow 2.21).
+    """
+    options = load_tensorflow().data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 class _Step:
@@ -172,7 +184,7 @@ def evaluation_batches(examples, indices, batch_size, view=None):
     dataset = tf.data.Dataset.range(-(-len(indices) // batch_size)).map(
         lambda start: call_numpy(tf, load, start, kinds), 2, deterministic=True
     )
-    for tensors in dataset.prefetch(AHEAD):
+    for tensors in untuned(dataset.prefetch(AHEAD)):
         yield each(lambda tensor: tensor.numpy(), from_tuple(list(tensors)))
 
 
