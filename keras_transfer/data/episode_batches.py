@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_transfer.backend import load_tensorflow
-from keras_transfer.data.pipeline import AHEAD, call_numpy, untuned
+from keras_transfer.data.pipeline import AHEAD, call_numpy, without_autotuning
 from keras_transfer.environment import cores
 from keras_transfer.errors import UserError, count
 
@@ -141,4 +141,4 @@ def episode_batches(source, pool, a_step, steps, seed, modality):
             deterministic=True,
         )
         dataset = dataset.batch(a_step * pool.episode.examples)
-    return untuned(dataset.map(finished, cores(), deterministic=True).prefetch(AHEAD))
+    return without_autotuning(dataset.map(finished, cores(), deterministic=True).prefetch(AHEAD))

@@ -79,14 +79,14 @@ def training_batches(source, indices, targets, weights, config, epochs, devices=
     dataset = dataset.map(
         lambda *tensors: step.finished(tf, tensors, devices), cores(), deterministic=True
     )
-    return untuned(dataset.prefetch(AHEAD)), step.count
+    return without_autotuning(dataset.prefetch(AHEAD)), step.count
 
 
-def untuned(dataset):
-    """A tf.data.Dataset that TensorFlow does not tune while it runs.
+def without_autotuning(dataset):
+    """A tf.data.Dataset whose parallelism stays as it is written.
 
-    The thread that tunes sleeps for longer and longer, up to a minute, and whoever is done with
-    the dataset often waits until it wakes (TensorFlow 2.21).
+    The thread that would tune it sleeps for longer and longer, up to a minute, and whoever is
+    done with the dataset often waits until it wakes (TensorFlow 2.21).
     """
     options = load_tensorflow().data.Options()
     options.autotune.enabled = False
@@ -184,7 +184,7 @@ def evaluation_batches(examples, indices, batch_size, view=None):
     dataset = tf.data.Dataset.range(-(-len(indices) // batch_size)).map(
         lambda start: call_numpy(tf, load, start, kinds), 2, deterministic=True
     )
-    for tensors in untuned(dataset.prefetch(AHEAD)):
+    for tensors in without_autotuning(dataset.prefetch(AHEAD)):
         yield each(lambda tensor: tensor.numpy(), from_tuple(list(tensors)))
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_transfer.backend import load_tensorflow
-from keras_transfer.data.pipeline import untuned
+from keras_transfer.data.pipeline import without_autotuning
 from keras_transfer.errors import UserError
 from keras_transfer.tasks.common.labels import plain_label
 
@@ -64,7 +64,7 @@ def _batches(dataset, tf, modality):
         and all(isinstance(part, tf.TensorSpec) for part in spec)
     ):
         raise UserError("the tf.data.Dataset does not give pairs (image, label)", spec)
-    for element in untuned(dataset).as_numpy_iterator():
+    for element in without_autotuning(dataset).as_numpy_iterator():
         image, label = map(np.asarray, element)
         single = modality.is_single(image, label)
         images, labels = (image[None], label[None]) if single else (image, np.atleast_1d(label))
